@@ -1,0 +1,521 @@
+//! Flow 1, conversion: points become a coupon.
+//!
+//! ```text
+//!   Creating ──created──▶ Deducting ──deducted──▶ Recording ──▶ Completed
+//!      │  │                 │    │                    ▲
+//!      │  │          refused│    │unknown             │deducted
+//!      │  │                 ▼    ▼                    │
+//!      │  └─unpayable──▶ Killing ◀─not─ Confirming ───┤
+//!      │                    │               │ 30 s    │
+//!      │refused             │dead           ▼         │
+//!      ▼                    │           Shelving      │
+//!    Failed                 │               ▼         │
+//!      ▲                    │  ┌─not──── Shelved ──▶ Restoring
+//!      │                    ▼  ▼            │         ▲
+//!      ├──── Deleting ◀─── Dead             ▼         │
+//!      │      a quiet day   ▲           InReview ─────┘
+//!      │                    │            (a person)
+//!   Chasing ──found──▶ Catching
+//!   (creation given up in doubt)
+//! ```
+//!
+//! **Order.** The reversible step first (a coupon nobody has seen can be killed), the irreversible
+//! one second (points), the nice-to-have last (the metafield). The code is shown to nobody before
+//! the deduction is known to be applied.
+//!
+//! **Rolling back** means deactivating: a deleted code is free again, and a creation that was given
+//! up on could still land and live. Deletion follows after a quiet day. Where the creation itself
+//! is in doubt, the code is looked for until the horizon, and what appears is killed.
+//!
+//! **In doubt.** A deduction that was sent and not answered is settled by what the points book can
+//! do, which is the engine's business. The flow hears only that it is in doubt, that the doubt has
+//! lasted 30 s (the coupon is put on the shelf), how it ended, or that a person must say. A
+//! doubtful deduction is never undone by an addition.
+
+use crate::{
+    coupon,
+    effect::{Deduction, Effect, Fact, Input, Pending, Reason, Refusal, Rejected, Step},
+    ids::{Code, CustomerId, MemberNo, NodeId, PosId, Reference, ShopId},
+    money::Money,
+    points::Points,
+    problem::Problem,
+    time::At,
+};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How long a dead code stays in Shopify before it is deleted.
+const QUIET_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a creation that was given up on may still land at Shopify.
+pub const CREATE_HORIZON: Duration = Duration::from_secs(10 * 60);
+
+/// What was agreed when the request was accepted. Never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    pub shop: ShopId,
+    pub customer: CustomerId,
+    pub pos_id: PosId,
+    pub member_no: MemberNo,
+    pub points: Points,
+    pub amount: Money,
+    pub code: Code,
+    /// The day whose allowance is used, in the shop's time zone: `2024-01-15`.
+    pub day: jiff::civil::Date,
+    pub created_at: At,
+    pub expires_at: At,
+}
+
+impl Terms {
+    pub fn reference(&self) -> Reference {
+        Reference::of_conversion(&self.code)
+    }
+}
+
+/// Where a conversion stands; each variant holds what is true then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// Accepted and reserved; the coupon's creation is under way. `check`: the balance is still to
+    /// be read.
+    Creating { check: bool },
+    /// The coupon stands, unseen; the deduction is under way, and is sent only once.
+    Deducting { node: NodeId },
+    /// The deduction was sent and not answered.
+    Confirming { node: NodeId, since: At },
+    /// As before, and the coupon is being deactivated. `reason`: only a person can settle it.
+    Shelving { node: NodeId, since: At, reason: Option<Reason>, told: bool },
+    /// As before, and the coupon is dead meanwhile.
+    Shelved { node: NodeId, since: At },
+    /// A person must say whether the deduction happened. The coupon is dead meanwhile.
+    InReview { node: NodeId, since: At, reason: Reason },
+    /// The deduction did happen; the coupon is being brought back to life.
+    Restoring { node: NodeId, paid: Deduction, told: bool },
+    /// The coupon is the customer's. The metafield is being written.
+    Recording { node: NodeId, paid: Deduction },
+    /// Done. `recorded` is false where the metafield could not be written.
+    Completed { node: NodeId, paid: Deduction, recorded: bool },
+    /// No points were moved; the coupon, which nobody saw, is being deactivated.
+    Killing { node: NodeId, problem: Problem, told: bool },
+    /// The coupon is dead, and its code stays taken until the quiet day is over.
+    Dead { node: NodeId, problem: Problem, until: At },
+    /// The dead coupon is being deleted.
+    Deleting { node: NodeId, problem: Problem },
+    /// The creation was given up in doubt: what appears until then is killed.
+    Chasing { problem: Problem, until: At },
+    /// It appeared, and is being killed.
+    Catching { node: NodeId, problem: Problem, told: bool },
+    /// Over: nothing was changed, or all was undone.
+    Failed { problem: Problem },
+}
+
+/// What people see of a conversion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    Processing,
+    Confirming,
+    Completed { paid: Deduction },
+    Failed { problem: Problem },
+}
+
+/// A conversion as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conversion {
+    pub terms: Terms,
+    pub state: State,
+}
+
+type Next = Step<State>;
+
+fn to(next: State, event: &'static str, facts: Vec<Fact>) -> Next {
+    Step { next, event, facts }
+}
+
+impl Conversion {
+    /// The first state. `check`: the balance is read side by side with the creation.
+    pub fn accept(terms: Terms, check: bool) -> Self {
+        Self { terms, state: State::Creating { check } }
+    }
+
+    pub fn pending(&self) -> Pending {
+        match &self.state {
+            State::Creating { check } => Pending::Effect(Effect::Create { check: *check }),
+            State::Deducting { .. } => Pending::Effect(Effect::Deduct),
+            State::Confirming { since, .. } => {
+                Pending::Effect(Effect::Settle { since: *since, shelved: false })
+            }
+            State::Shelved { since, .. } => {
+                Pending::Effect(Effect::Settle { since: *since, shelved: true })
+            }
+            State::Shelving { node, .. }
+            | State::Killing { node, .. }
+            | State::Catching { node, .. } => Pending::Effect(Effect::Deactivate { node: *node }),
+            State::InReview { .. } => Pending::Person,
+            State::Restoring { node, .. } => Pending::Effect(Effect::Reactivate { node: *node }),
+            State::Recording { .. } => Pending::Effect(Effect::Record),
+            State::Dead { until, .. } => Pending::Timer(*until),
+            State::Deleting { node, .. } => Pending::Effect(Effect::Delete { node: *node }),
+            State::Chasing { until, .. } => Pending::Effect(Effect::Chase { until: *until }),
+            State::Completed { .. } | State::Failed { .. } => Pending::Nothing,
+        }
+    }
+
+    pub fn view(&self) -> View {
+        match &self.state {
+            State::Creating { .. } | State::Deducting { .. } | State::Killing { .. } => {
+                View::Processing
+            }
+            State::Confirming { .. }
+            | State::Shelving { .. }
+            | State::Shelved { .. }
+            | State::InReview { .. }
+            | State::Restoring { .. } => View::Confirming,
+            State::Recording { paid, .. } | State::Completed { paid, .. } => {
+                View::Completed { paid: *paid }
+            }
+            State::Dead { problem, .. }
+            | State::Deleting { problem, .. }
+            | State::Chasing { problem, .. }
+            | State::Catching { problem, .. }
+            | State::Failed { problem } => View::Failed { problem: *problem },
+        }
+    }
+
+    /// What people see of the coupon: its status once it is theirs.
+    pub fn coupon_status(&self) -> coupon::Status {
+        match self.view() {
+            View::Completed { .. } => coupon::Status::Active,
+            View::Failed { .. } => coupon::Status::Void,
+            View::Processing | View::Confirming => coupon::Status::Pending,
+        }
+    }
+
+    pub const fn state_name(&self) -> &'static str {
+        match &self.state {
+            State::Creating { .. } => "creating",
+            State::Deducting { .. } => "deducting",
+            State::Confirming { .. } => "confirming",
+            State::Shelving { .. } => "shelving",
+            State::Shelved { .. } => "shelved",
+            State::InReview { .. } => "in_review",
+            State::Restoring { .. } => "restoring",
+            State::Recording { .. } => "recording",
+            State::Completed { .. } => "completed",
+            State::Killing { .. } => "killing",
+            State::Dead { .. } => "dead",
+            State::Deleting { .. } => "deleting",
+            State::Chasing { .. } => "chasing",
+            State::Catching { .. } => "catching",
+            State::Failed { .. } => "failed",
+        }
+    }
+
+    /// One transition. `now` is when the input came.
+    pub fn step(&self, input: &Input, now: At) -> Result<Next, Rejected> {
+        let rejected =
+            || Err(Rejected { state: self.state_name().to_owned(), input: format!("{input:?}") });
+        match (&self.state, input) {
+            (State::Creating { .. }, input) => creating(input, now).map_or_else(rejected, Ok),
+            (State::Deducting { node }, input) => {
+                self.deducting(*node, input, now).map_or_else(rejected, Ok)
+            }
+            (State::Confirming { node, since }, input) => {
+                self.confirming(*node, *since, input).map_or_else(rejected, Ok)
+            }
+            (State::Shelving { node, since, reason, told }, input) => {
+                shelving(*node, *since, *reason, *told, input).map_or_else(rejected, Ok)
+            }
+            (State::Shelved { node, since }, input) => {
+                self.shelved(*node, *since, input, now).map_or_else(rejected, Ok)
+            }
+            (State::InReview { node, reason, .. }, Input::Verdict { applied }) => {
+                Ok(self.judged(*node, *reason, *applied, now))
+            }
+            (State::InReview { .. }, _) => rejected(),
+            (State::Restoring { node, paid, told }, input) => {
+                self.restoring(*node, *paid, *told, input).map_or_else(rejected, Ok)
+            }
+            (State::Recording { node, paid }, input) => {
+                recording(*node, *paid, input).map_or_else(rejected, Ok)
+            }
+            (State::Killing { node, problem, told }, input) => {
+                killing(*node, *problem, *told, input, now).map_or_else(rejected, Ok)
+            }
+            (State::Dead { node, problem, .. }, Input::Due) => {
+                let next = State::Deleting { node: *node, problem: *problem };
+                Ok(to(next, "quiet_day_over", vec![]))
+            }
+            (State::Dead { .. }, _) => rejected(),
+            (State::Deleting { problem, .. }, input) => {
+                deleting(*problem, input).map_or_else(rejected, Ok)
+            }
+            (State::Chasing { problem, .. }, input) => {
+                chasing(*problem, input).map_or_else(rejected, Ok)
+            }
+            (State::Catching { node, problem, told }, input) => {
+                catching(*node, *problem, *told, input, now).map_or_else(rejected, Ok)
+            }
+            (State::Completed { .. } | State::Failed { .. }, _) => rejected(),
+        }
+    }
+
+    fn deducting(&self, node: NodeId, input: &Input, now: At) -> Option<Next> {
+        Some(match input {
+            Input::Deducted(paid) => self.issue(node, *paid, "deducted", vec![]),
+            Input::Refused(refusal) => {
+                let next = State::Killing { node, problem: deduct_problem(refusal), told: false };
+                to(next, "deduction_refused", vec![])
+            }
+            Input::InDoubt => {
+                let next = State::Confirming { node, since: now };
+                to(next, "deduction_in_doubt", vec![Fact::DoubtOpened])
+            }
+            _ => return None,
+        })
+    }
+
+    fn confirming(&self, node: NodeId, since: At, input: &Input) -> Option<Next> {
+        let closed = vec![Fact::DoubtClosed];
+        Some(match input {
+            Input::Deducted(paid) => self.issue(node, *paid, "deduction_confirmed", closed),
+            Input::Refused(refusal) => {
+                let next = State::Killing { node, problem: deduct_problem(refusal), told: false };
+                to(next, "deduction_ruled_out", closed)
+            }
+            Input::DoubtAged => {
+                let next = State::Shelving { node, since, reason: None, told: false };
+                to(next, "doubt_lasts", vec![])
+            }
+            Input::Parked(reason) => {
+                let next = State::Shelving { node, since, reason: Some(*reason), told: false };
+                to(next, "needs_a_person", vec![])
+            }
+            _ => return None,
+        })
+    }
+
+    fn shelved(&self, node: NodeId, since: At, input: &Input, now: At) -> Option<Next> {
+        Some(match input {
+            Input::Deducted(paid) => {
+                let next = State::Restoring { node, paid: *paid, told: false };
+                to(next, "deduction_confirmed", vec![])
+            }
+            Input::Refused(refusal) => {
+                let mut facts = vec![Fact::DoubtClosed];
+                let problem = deduct_problem(refusal);
+                facts.extend(failure_facts(problem));
+                to(dead(node, problem, now), "deduction_ruled_out", facts)
+            }
+            Input::Parked(reason) => {
+                let next = State::InReview { node, since, reason: *reason };
+                to(next, "in_review", vec![Fact::ReviewOpened(*reason), Fact::Alert(*reason)])
+            }
+            _ => return None,
+        })
+    }
+
+    fn judged(&self, node: NodeId, reason: Reason, applied: bool, now: At) -> Next {
+        let closed = Fact::ReviewClosed(reason);
+        if applied {
+            let paid = Deduction { before: None, after: None };
+            return to(
+                State::Restoring { node, paid, told: false },
+                "judged_applied",
+                vec![closed],
+            );
+        }
+        let problem = Problem::PointsUnavailable;
+        let mut facts = vec![closed, Fact::DoubtClosed];
+        facts.extend(failure_facts(problem));
+        to(dead(node, problem, now), "judged_not_applied", facts)
+    }
+
+    fn restoring(&self, node: NodeId, paid: Deduction, told: bool, input: &Input) -> Option<Next> {
+        let reason = Reason::CouponWillNotReturn;
+        Some(match input {
+            Input::Done => {
+                let mut facts = vec![Fact::DoubtClosed];
+                facts.extend(told.then_some(Fact::ReviewClosed(reason)));
+                self.issue(node, paid, "reactivated", facts)
+            }
+            Input::Stubborn => {
+                let next = State::Restoring { node, paid, told: true };
+                to(
+                    next,
+                    "will_not_reactivate",
+                    vec![Fact::ReviewOpened(reason), Fact::Alert(reason)],
+                )
+            }
+            _ => return None,
+        })
+    }
+
+    /// The coupon becomes the customer's, and the movement is on record.
+    fn issue(
+        &self,
+        node: NodeId,
+        paid: Deduction,
+        event: &'static str,
+        mut facts: Vec<Fact>,
+    ) -> Next {
+        facts.push(Fact::Moved {
+            reference: self.terms.reference(),
+            points: -self.terms.points.get(),
+            balance: paid.after,
+        });
+        facts.push(Fact::Issued { node });
+        facts.push(Fact::Released { give_back: false });
+        to(State::Recording { node, paid }, event, facts)
+    }
+}
+
+fn dead(node: NodeId, problem: Problem, now: At) -> State {
+    State::Dead { node, problem, until: now.plus(QUIET_DAY) }
+}
+
+/// What a failure gives back, once it is certain that nothing is left of the attempt.
+fn failure_facts(problem: Problem) -> Vec<Fact> {
+    let mut facts = vec![Fact::Voided, Fact::Released { give_back: true }];
+    if problem.may_be_tried_again() {
+        facts.push(Fact::KeyReleased);
+    }
+    facts
+}
+
+fn create_problem(refusal: &Refusal) -> Problem {
+    match refusal {
+        Refusal::UnknownCustomer => Problem::UnknownCustomer,
+        Refusal::InsufficientPoints | Refusal::CodeTaken | Refusal::Wait(_) | Refusal::Other(_) => {
+            Problem::ShopifyUnavailable
+        }
+    }
+}
+
+fn deduct_problem(refusal: &Refusal) -> Problem {
+    match refusal {
+        Refusal::InsufficientPoints => Problem::InsufficientPoints,
+        Refusal::UnknownCustomer => Problem::UnknownCustomer,
+        Refusal::CodeTaken | Refusal::Wait(_) | Refusal::Other(_) => Problem::PointsUnavailable,
+    }
+}
+
+fn creating(input: &Input, now: At) -> Option<Next> {
+    Some(match input {
+        Input::Created { node, unpayable: None } => {
+            to(State::Deducting { node: *node }, "created", vec![])
+        }
+        Input::Created { node, unpayable: Some(problem) } => {
+            let next = State::Killing { node: *node, problem: *problem, told: false };
+            to(next, "created_but_unpayable", vec![])
+        }
+        Input::Refused(refusal) => {
+            let problem = create_problem(refusal);
+            to(State::Failed { problem }, "creation_refused", failure_facts(problem))
+        }
+        Input::GaveUp { maybe } => {
+            let problem = Problem::ShopifyUnavailable;
+            let next = if *maybe {
+                State::Chasing { problem, until: now.plus(CREATE_HORIZON) }
+            } else {
+                State::Failed { problem }
+            };
+            to(next, "creation_given_up", failure_facts(problem))
+        }
+        _ => return None,
+    })
+}
+
+fn shelving(
+    node: NodeId,
+    since: At,
+    reason: Option<Reason>,
+    told: bool,
+    input: &Input,
+) -> Option<Next> {
+    let will_not_die = Reason::CouponWillNotDie;
+    Some(match input {
+        Input::Done => {
+            let mut facts: Vec<Fact> =
+                told.then_some(Fact::ReviewClosed(will_not_die)).into_iter().collect();
+            match reason {
+                None => to(State::Shelved { node, since }, "shelved", facts),
+                Some(reason) => {
+                    facts.extend([Fact::ReviewOpened(reason), Fact::Alert(reason)]);
+                    to(State::InReview { node, since, reason }, "in_review", facts)
+                }
+            }
+        }
+        Input::Stubborn => {
+            let next = State::Shelving { node, since, reason, told: true };
+            to(next, "will_not_die", stubborn(will_not_die))
+        }
+        _ => return None,
+    })
+}
+
+fn stubborn(reason: Reason) -> Vec<Fact> {
+    vec![Fact::ReviewOpened(reason), Fact::Alert(reason)]
+}
+
+fn recording(node: NodeId, paid: Deduction, input: &Input) -> Option<Next> {
+    let completed = |recorded| State::Completed { node, paid, recorded };
+    let reason = Reason::NotRecorded;
+    Some(match input {
+        Input::Done => to(completed(true), "recorded", vec![]),
+        Input::Refused(_) | Input::GaveUp { .. } => {
+            to(completed(false), "not_recorded", stubborn(reason))
+        }
+        _ => return None,
+    })
+}
+
+fn killing(node: NodeId, problem: Problem, told: bool, input: &Input, now: At) -> Option<Next> {
+    let reason = Reason::CouponWillNotDie;
+    Some(match input {
+        Input::Done => {
+            let mut facts = failure_facts(problem);
+            facts.extend(told.then_some(Fact::ReviewClosed(reason)));
+            to(dead(node, problem, now), "rolled_back", facts)
+        }
+        Input::Stubborn => {
+            to(State::Killing { node, problem, told: true }, "will_not_die", stubborn(reason))
+        }
+        _ => return None,
+    })
+}
+
+fn deleting(problem: Problem, input: &Input) -> Option<Next> {
+    let failed = State::Failed { problem };
+    Some(match input {
+        Input::Done => to(failed, "deleted", vec![]),
+        // A dead code that stays takes up room and nothing else.
+        Input::Refused(_) | Input::GaveUp { .. } => to(failed, "left_deactivated", vec![]),
+        _ => return None,
+    })
+}
+
+fn chasing(problem: Problem, input: &Input) -> Option<Next> {
+    Some(match input {
+        Input::Created { node, .. } => {
+            to(State::Catching { node: *node, problem, told: false }, "late_coupon_found", vec![])
+        }
+        Input::Due => to(State::Failed { problem }, "no_late_coupon", vec![]),
+        _ => return None,
+    })
+}
+
+fn catching(node: NodeId, problem: Problem, told: bool, input: &Input, now: At) -> Option<Next> {
+    let reason = Reason::CouponWillNotDie;
+    Some(match input {
+        Input::Done => {
+            let facts = told.then_some(Fact::ReviewClosed(reason)).into_iter().collect();
+            to(dead(node, problem, now), "late_coupon_killed", facts)
+        }
+        Input::Stubborn => {
+            to(State::Catching { node, problem, told: true }, "will_not_die", stubborn(reason))
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

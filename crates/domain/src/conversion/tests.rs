@@ -1,0 +1,1 @@
+//! Filled in beside the simulator.

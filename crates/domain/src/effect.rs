@@ -1,0 +1,220 @@
+//! The vocabulary between a flow and the engine: what to do, what came of it, what to write down.
+
+use crate::{
+    ids::{NodeId, Reference},
+    points::Points,
+    problem::Problem,
+    time::At,
+};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// One thing to do at another system. At most one is outstanding per flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Create the coupon under the code that the terms hold. With `check`, read the balance side
+    /// by side.
+    Create { check: bool },
+    /// Deduct the points. Sent once; never again blindly.
+    Deduct,
+    /// Find out what became of the deduction that was sent and not answered. `shelved`: the coupon
+    /// is deactivated already.
+    Settle { since: At, shelved: bool },
+    /// Make the code useless, now. Deactivating twice is harmless.
+    Deactivate { node: NodeId },
+    /// Give a deactivated coupon its life and its end back.
+    Reactivate { node: NodeId },
+    /// Free the code at Shopify. Only after a quiet day.
+    Delete { node: NodeId },
+    /// Look for a coupon whose creation was given up in doubt, until the horizon.
+    Chase { until: At },
+    /// Write the coupon into the customer's metafield.
+    Record,
+}
+
+/// How long a call may take and how often it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    pub limit: Duration,
+    pub tries: Tries,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tries {
+    /// So many, then the flow hears that it was given up.
+    UpTo(u32),
+    /// For ever, with longer and longer waits; after so many a person is told.
+    Insist { tell_after: u32 },
+}
+
+impl Effect {
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Effect::Create { .. } => "create",
+            Effect::Deduct => "deduct",
+            Effect::Settle { .. } => "settle",
+            Effect::Deactivate { .. } => "deactivate",
+            Effect::Reactivate { .. } => "reactivate",
+            Effect::Delete { .. } => "delete",
+            Effect::Chase { .. } => "chase",
+            Effect::Record => "record",
+        }
+    }
+
+    pub const fn policy(&self) -> Policy {
+        const fn policy(seconds: u64, tries: Tries) -> Policy {
+            Policy { limit: Duration::from_secs(seconds), tries }
+        }
+        match self {
+            Effect::Create { .. } => policy(10, Tries::UpTo(3)),
+            Effect::Deduct => policy(15, Tries::UpTo(1)),
+            Effect::Settle { .. } => policy(15, Tries::UpTo(u32::MAX)),
+            Effect::Deactivate { .. } | Effect::Reactivate { .. } => {
+                policy(10, Tries::Insist { tell_after: 3 })
+            }
+            Effect::Delete { .. } => policy(10, Tries::UpTo(3)),
+            Effect::Chase { .. } => policy(10, Tries::UpTo(u32::MAX)),
+            Effect::Record => policy(5, Tries::UpTo(3)),
+        }
+    }
+}
+
+/// What the points book said of a deduction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deduction {
+    /// Balances around the movement, where the book tells them.
+    pub before: Option<Points>,
+    pub after: Option<Points>,
+}
+
+/// A call that is known not to have happened, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    InsufficientPoints,
+    UnknownCustomer,
+    /// The code stands in Shopify already, and it is not ours.
+    CodeTaken,
+    /// Throttled, or not reachable at all: the call may be made again after the wait.
+    Wait(Duration),
+    /// Anything else, with the other side's own code: an error of configuration, mostly.
+    Other(String),
+}
+
+/// What a flow hears.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// The coupon stands in Shopify. `unpayable` where the balance, read side by side, does not do.
+    Created {
+        node: NodeId,
+        unpayable: Option<Problem>,
+    },
+    Deducted(Deduction),
+    /// The effect was applied, and there is nothing more to say.
+    Done,
+    /// The effect is known not to have happened.
+    Refused(Refusal),
+    /// All tries are used up. `maybe`: one of them may still have been applied, or may yet be.
+    GaveUp {
+        maybe: bool,
+    },
+    /// A deduction was sent and not answered.
+    InDoubt,
+    /// The doubt has lasted: nobody may use the coupon meanwhile.
+    DoubtAged,
+    /// Nothing automatic can settle the doubt.
+    Parked(Reason),
+    /// An effect that is insisted on has failed often.
+    Stubborn,
+    /// The moment that the flow waited for has come.
+    Due,
+    /// A person decided a doubt: the deduction did happen, or did not.
+    Verdict {
+        applied: bool,
+    },
+}
+
+/// Why a person is needed. Stored with the review: the names are a contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The points book can neither be asked nor told again what became of the deduction.
+    NoLookUp,
+    /// It could be asked, but did not answer until long after the horizon.
+    LookUpDown,
+    /// It knows the reference, but with another amount, or more than once.
+    Contradiction,
+    /// A coupon that must die does not.
+    CouponWillNotDie,
+    /// A coupon that was paid for cannot be brought back to life.
+    CouponWillNotReturn,
+    /// The metafield could not be written.
+    NotRecorded,
+}
+
+impl Reason {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Reason::NoLookUp => "no_look_up",
+            Reason::LookUpDown => "look_up_down",
+            Reason::Contradiction => "contradiction",
+            Reason::CouponWillNotDie => "coupon_will_not_die",
+            Reason::CouponWillNotReturn => "coupon_will_not_return",
+            Reason::NotRecorded => "not_recorded",
+        }
+    }
+}
+
+/// What a transition changes beside the flow's own row, in the same transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// The coupon is the customer's: `node` is its Shopify id.
+    Issued {
+        node: NodeId,
+    },
+    /// The code is dead or never lived; nobody saw it.
+    Voided,
+    /// Points moved in the points book. `points` is signed.
+    Moved {
+        reference: Reference,
+        points: i64,
+        balance: Option<Points>,
+    },
+    /// The conversion no longer holds balance back; `give_back` returns the day's allowance too.
+    Released {
+        give_back: bool,
+    },
+    DoubtOpened,
+    DoubtClosed,
+    ReviewOpened(Reason),
+    ReviewClosed(Reason),
+    /// Goes to the admins through the outbox.
+    Alert(Reason),
+    /// The request's idempotency key may be used again.
+    KeyReleased,
+}
+
+/// A transition: the next state, what it is called in the timeline, what else changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step<S> {
+    pub next: S,
+    pub event: &'static str,
+    pub facts: Vec<Fact>,
+}
+
+/// The input does not fit the state: a mistake in the engine, never a customer's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{input} does not fit the state {state}")]
+pub struct Rejected {
+    pub state: String,
+    pub input: String,
+}
+
+/// What a flow waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pending {
+    Effect(Effect),
+    Timer(At),
+    Person,
+    Nothing,
+}

@@ -1,0 +1,132 @@
+//! Names of things. Each is its own type, so that a POS id can never stand where Shopify's is due.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use uuid::Uuid;
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl $name {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+    };
+}
+
+text_id!(
+    /// A shop's id in the configuration, such as `main`.
+    ShopId
+);
+text_id!(
+    /// A customer at the points book.
+    PosId
+);
+text_id!(
+    /// What is printed on the customer's card; the first part of a coupon's code.
+    MemberNo
+);
+text_id!(
+    /// A coupon's code, such as `70934-AB12CD-500`: upper case, as Shopify compares without case.
+    Code
+);
+text_id!(
+    /// Names one movement of points, at Kaeru and in the points book, for ever.
+    Reference
+);
+
+impl Reference {
+    /// The reference of a conversion's deduction.
+    pub fn of_conversion(code: &Code) -> Self {
+        Self(format!("COUPON-{code}"))
+    }
+}
+
+/// The number of a Shopify customer's gid: `12345` for `gid://shopify/Customer/12345`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CustomerId(pub u64);
+
+impl fmt::Display for CustomerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl CustomerId {
+    /// Reads `12345` or `gid://shopify/Customer/12345`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("gid://shopify/Customer/").unwrap_or(text);
+        let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        if plain { digits.parse().ok().filter(|n| *n > 0).map(Self) } else { None }
+    }
+}
+
+/// The number of a Shopify discount node's gid. Shopify's REST calls it the price rule's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodeId(pub u64);
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// One flow, and the correlation id of everything that is logged about it. UUID v7.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FlowId(pub Uuid);
+
+impl fmt::Display for FlowId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.simple())
+    }
+}
+
+impl FlowId {
+    /// Reads what `Display` writes; nothing else, so that an id has one spelling.
+    pub fn parse(text: &str) -> Option<Self> {
+        let id = Self(Uuid::try_parse(text).ok()?);
+        (id.to_string() == text).then_some(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn customer_ids_are_digits_or_a_gid() {
+        for (text, id) in [
+            ("12345", Some(12345)),
+            ("gid://shopify/Customer/12345", Some(12345)),
+            ("", None),
+            ("0", None),
+            ("-1", None),
+            ("+1", None),
+            ("12 ", None),
+            ("gid://shopify/Order/1", None),
+            ("99999999999999999999999", None),
+        ] {
+            assert_eq!(CustomerId::parse(text).map(|c| c.0), id, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! What Kaeru decides, and nothing else: the flows, the rules, points and money.
+//!
+//! No async, no I/O, no clock, no randomness: time, ids and random bits come in as arguments, so
+//! that the simulator can run this very code a million times and get the same answer each time.
+
+pub mod conversion;
+pub mod coupon;
+pub mod effect;
+pub mod ids;
+pub mod money;
+pub mod points;
+pub mod problem;
+pub mod rate;
+pub mod rules;
+pub mod time;
+
+pub use conversion::{Conversion, Terms};
+pub use effect::{Effect, Fact, Input, Pending, Refusal, Rejected, Step};
+pub use ids::{Code, CustomerId, FlowId, MemberNo, NodeId, PosId, Reference, ShopId};
+pub use money::Money;
+pub use points::Points;
+pub use problem::Problem;
+pub use time::At;

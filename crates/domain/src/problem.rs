@@ -1,0 +1,40 @@
+//! Why a customer's request was not met. The codes are the HTTP API's problem types.
+
+use serde::{Deserialize, Serialize};
+
+/// A refusal that the customer is told. Stored with the flow: the names are a contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Problem {
+    BelowMinimum,
+    NotAMultiple,
+    DailyLimitExceeded,
+    InsufficientPoints,
+    ConversionInDoubt,
+    UnknownCustomer,
+    /// Shopify did not do it: nothing was sent, or all was undone.
+    ShopifyUnavailable,
+    /// The points book did not do it: nothing was sent, or all was undone.
+    PointsUnavailable,
+}
+
+impl Problem {
+    pub const fn code(self) -> &'static str {
+        match self {
+            Problem::BelowMinimum => "below-minimum",
+            Problem::NotAMultiple => "not-a-multiple",
+            Problem::DailyLimitExceeded => "daily-limit-exceeded",
+            Problem::InsufficientPoints => "insufficient-points",
+            Problem::ConversionInDoubt => "conversion-in-doubt",
+            Problem::UnknownCustomer => "unknown-customer",
+            Problem::ShopifyUnavailable => "shopify-unavailable",
+            Problem::PointsUnavailable => "points-unavailable",
+        }
+    }
+
+    /// The other side was down, so the same request may well succeed later: its idempotency key is
+    /// given back.
+    pub const fn may_be_tried_again(self) -> bool {
+        matches!(self, Problem::ShopifyUnavailable | Problem::PointsUnavailable)
+    }
+}
