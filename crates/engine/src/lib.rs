@@ -25,7 +25,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10 * 60);
 
 /// Hears of everything that happens: for the log, the metrics, and whoever waits for an answer.
 pub trait Observer: Send + Sync {
-    fn committed(&self, row: &Row, event: &Event);
+    fn committed(&self, row: &Row, event: &Event, at: At);
     /// An effect was performed, or tried.
     fn performed(&self, shop: &ShopId, effect: &'static str, outcome: &'static str, took: Duration);
 }
@@ -53,7 +53,8 @@ impl Engine {
     pub async fn start(&self, start: Start) -> Result<Begun, StoreError> {
         let begun = self.store.begin(start).await?;
         if let Begun::Started(row) = &begun {
-            self.observer.committed(row, &Event { name: "accepted", detail: None });
+            let event = Event { name: "accepted", detail: None };
+            self.observer.committed(row, &event, row.conversion.terms.created_at);
         }
         Ok(begun)
     }
@@ -157,7 +158,7 @@ impl Engine {
     async fn commit(&self, commit: Commit) -> Result<Row, Stopped> {
         match self.store.commit(&commit).await? {
             Committed::Yes => {
-                self.observer.committed(&commit.row, &commit.event);
+                self.observer.committed(&commit.row, &commit.event, commit.at);
                 Ok(commit.row)
             }
             Committed::LeaseLost => Err(Stopped::LeaseLost),

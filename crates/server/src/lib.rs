@@ -1,1 +1,14 @@
-//! server
+//! The service: HTTP in front, the engine inside, Shopify, the POS and the database behind.
+
+pub mod app;
+pub mod clock;
+pub mod config;
+pub mod http_client;
+pub mod ids;
+mod outcome;
+pub mod points;
+pub mod shopify;
+pub mod store;
+pub mod telemetry;
+pub mod web;
+pub mod worker;

@@ -1,1 +1,83 @@
-fn main() {}
+//! The `kaeru` command.
+
+use clap::{Args, Parser, Subcommand};
+use std::{path::PathBuf, process::ExitCode};
+
+mod cli;
+
+/// Points become coupons, and come back.
+#[derive(Parser)]
+#[command(name = "kaeru", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Everything on one machine: service, database, sandbox Shopify and POS, demo customers
+    Demo {
+        /// The service's port; 0 takes any free one
+        #[arg(long, default_value_t = 8080)]
+        port: u16,
+        /// Keeps the books between runs; left out, a temporary folder
+        #[arg(long)]
+        data: Option<PathBuf>,
+    },
+    /// The service
+    Serve(Configured),
+    /// Only the sandbox Shopify and POS
+    Sandbox {
+        #[arg(long, default_value = "127.0.0.1:9090")]
+        listen: std::net::SocketAddr,
+        /// Keeps the sandbox's books in this file between runs
+        #[arg(long)]
+        journal: Option<PathBuf>,
+    },
+    /// Brings the database's schema up to date and ends
+    Migrate(Configured),
+    /// Tokens for trying the API by hand
+    #[command(subcommand)]
+    Token(Token),
+}
+
+#[derive(Subcommand)]
+enum Token {
+    /// A customer's token, good for an hour
+    Customer {
+        #[arg(long)]
+        shop: String,
+        /// The Shopify customer id
+        #[arg(long)]
+        customer: String,
+        #[command(flatten)]
+        configured: Configured,
+    },
+}
+
+#[derive(Args)]
+struct Configured {
+    #[arg(long, default_value = "kaeru.toml")]
+    config: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    server::telemetry::logs();
+    let outcome = match cli.command {
+        Command::Demo { port, data } => cli::demo(port, data),
+        Command::Serve(at) => cli::serve(&at.config),
+        Command::Sandbox { listen, journal } => cli::sandbox(listen, journal),
+        Command::Migrate(at) => cli::migrate(&at.config),
+        Command::Token(Token::Customer { shop, customer, configured }) => {
+            cli::token(&configured.config, shop, &customer)
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("kaeru: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The books as `GET /sandbox/api/books` shows them.
+
+use std::collections::BTreeMap;
+
+use rust_decimal::Decimal;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::coupon::{Buyers, Coupon, Status, Worth};
+use super::ledgers::Books;
+use super::order::{CancelledBy, Order};
+use super::points::Account;
+use crate::clock::{Millis, rfc3339_ms, rfc3339_s};
+
+/// The other side's truth.
+#[derive(Serialize)]
+pub struct BooksView {
+    /// By the customer's id at the POS.
+    points: BTreeMap<String, AccountView>,
+    coupons: Vec<CouponView>,
+    /// `loyalty.coupons` by the number of the customer's gid.
+    metafields: BTreeMap<String, Value>,
+    /// Store credit is not emulated yet: always empty.
+    credits: BTreeMap<String, Value>,
+    orders: Vec<OrderView>,
+    /// Calls received, by name.
+    pub calls: BTreeMap<&'static str, u64>,
+    /// How often Shopify answered THROTTLED.
+    pub throttled: u64,
+}
+
+#[derive(Serialize)]
+struct AccountView {
+    balance: i64,
+    movements: Vec<MovementView>,
+}
+
+#[derive(Serialize)]
+struct MovementView {
+    reference: String,
+    amount: i64,
+    reason: String,
+    balance: i64,
+    at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct CouponView {
+    code: String,
+    /// Number of the customer's gid; null when anyone may use it.
+    customer: Option<String>,
+    /// Active and not used up: a checkout would take it.
+    live: bool,
+    uses: usize,
+    id: String,
+    status: Status,
+    title: String,
+    /// In the shop's currency; null for a percentage.
+    amount: Option<Decimal>,
+    created_at: String,
+    ends_at: Option<String>,
+}
+
+/// An order as the books and the checkout show it.
+#[derive(Serialize)]
+pub struct OrderView {
+    id: String,
+    name: String,
+    customer: String,
+    codes: Vec<String>,
+    subtotal: Decimal,
+    discount: Decimal,
+    total: Decimal,
+    created_at: String,
+    cancelled_at: Option<String>,
+    cancelled_by: Option<CancelledBy>,
+}
+
+impl BooksView {
+    pub fn of(books: &Books, now: Millis) -> Self {
+        let metafields = books.customers.values().filter_map(|customer| {
+            let field = customer.metafield("loyalty", "coupons")?;
+            let value = serde_json::from_str(&field.value).unwrap_or(Value::Null);
+            Some((customer.id.to_string(), value))
+        });
+        Self {
+            points: books.points.iter().map(|(id, of)| (id.clone(), account(of))).collect(),
+            coupons: books.coupons.values().map(|of| coupon(of, now)).collect(),
+            metafields: metafields.collect(),
+            credits: BTreeMap::new(),
+            orders: books.orders.values().map(OrderView::of).collect(),
+            calls: BTreeMap::new(),
+            throttled: 0,
+        }
+    }
+}
+
+impl OrderView {
+    pub fn of(order: &Order) -> Self {
+        Self {
+            id: order.id.to_string(),
+            name: order.name.clone(),
+            customer: order.customer.to_string(),
+            codes: order.codes.clone(),
+            subtotal: order.subtotal,
+            discount: order.discount,
+            total: order.total,
+            created_at: rfc3339_ms(order.created_at),
+            cancelled_at: order.cancelled.map(|cancelled| rfc3339_ms(cancelled.at)),
+            cancelled_by: order.cancelled.map(|cancelled| cancelled.by),
+        }
+    }
+}
+
+fn account(of: &Account) -> AccountView {
+    let movements = of.movements.iter().map(|movement| MovementView {
+        reference: movement.reference.clone(),
+        amount: movement.amount,
+        reason: movement.reason.clone(),
+        balance: movement.balance,
+        at: rfc3339_ms(movement.at),
+        expires_at: movement.expires_at.clone(),
+    });
+    AccountView { balance: of.balance, movements: movements.collect() }
+}
+
+fn coupon(of: &Coupon, now: Millis) -> CouponView {
+    CouponView {
+        code: of.code.clone(),
+        customer: match &of.buyers {
+            Buyers::All => None,
+            Buyers::Customers(only) => only.first().map(u64::to_string),
+        },
+        live: of.live(now),
+        uses: of.uses.len(),
+        id: of.id.to_string(),
+        status: of.status(now),
+        title: of.title.clone(),
+        amount: match of.worth {
+            Worth::Amount { amount, .. } => Some(amount),
+            Worth::Percentage(_) => None,
+        },
+        created_at: rfc3339_s(of.created_at),
+        ends_at: of.ends_at.map(rfc3339_s),
+    }
+}

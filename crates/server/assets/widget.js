@@ -1,0 +1,136 @@
+/* <kaeru-points>: a customer's points, converted to coupons, on any page.
+ *
+ *   <script src="https://kaeru.example/widget.js" defer></script>
+ *   <kaeru-points token="…" api="https://kaeru.example" locale="ja"></kaeru-points>
+ *
+ * Instead of `token`, the property `tokenProvider` may hold an async function that returns one.
+ * Colours follow the page's color-scheme; set --kaeru-accent, --kaeru-bg, … to change them.
+ * Events: kaeru-conversion {id, status}, kaeru-unauthenticated. Method: refresh().
+ *
+ * One press makes at most one conversion: its Idempotency-Key is stored before the first request,
+ * and every repetition (lost answer, reload, second press) sends the same key. */
+(() => {
+const TEXT = {
+  ja: {
+    points: '$1 ポイント', balance: 'ポイント残高', worth: '$1 分', loading: '読み込み中…',
+    expiring: '$2 までに使わないと $1 が失効します', convert: 'クーポンに交換',
+    limits: '$1 以上、$2 単位で交換できます。本日はあと $3 まで。', amount: '交換するポイント',
+    less: '減らす', more: '増やす', max: '最大', preview: '$1 → $2 のクーポン(残り $3)',
+    submit: '交換する', busy: '処理中…', number: '数字で入力してください。',
+    calm: '少し時間がかかっています。このままお待ちください。二重に交換されることはありません。',
+    confirming: '確認中です', safe: '引き落としの結果を確認しています。ポイントは安全です。' +
+      'お客さまの操作は不要で、結果が分かり次第この画面が切り替わります。',
+    lost: '接続が切れました。同じお申し込みとして、自動でもう一度確認します。',
+    done: 'クーポンができました', used: '$1 を交換しました(残り $2)', copy: 'コピー',
+    copied: 'コピーしました', code: 'クーポンコード', until: '有効期限 $1', again: '続けて交換する',
+    till: '店頭で使う', coupons: 'クーポン', none: 'まだありません。', history: 'ポイント履歴',
+    next: 'もっと見る', 's-active': '利用可', 's-used': '利用済み', 's-expired': '期限切れ',
+    's-cancelled': '取消済み', 's-held': '停止中', COUPON: 'クーポンに交換',
+    CANCEL: 'クーポン取消による返還', ORDER: '注文取消による返還', back: '$1 に返還済み',
+    forth: '$1 の交換の返還', minimum: '$1 以上を入力してください。', unit: '$1 単位で入力してください。',
+    today: '本日はあと $1 まで交換できます。', short: '残高が足りません。最大 $1 まで交換できます。',
+    few: 'あと $1 たまると交換できます。', tomorrow: '本日の上限に達しました。明日またご利用ください。',
+    failed: '交換できませんでした', kept: 'ポイントは減っていません。', retry: 'もう一度試す',
+    close: '閉じる', signin: 'もう一度サインインしてください。', broken: '読み込めませんでした。',
+  },
+  en: {
+    points: '$1 points', balance: 'Your points', worth: 'worth $1', loading: 'Loading…',
+    expiring: '$1 expire on $2 unless you use them', convert: 'Turn points into a coupon',
+    limits: 'At least $1, in steps of $2. Up to $3 more today.', amount: 'Points to convert',
+    less: 'Less', more: 'More', max: 'all', preview: '$1 → $2 coupon ($3 left)',
+    submit: 'Convert', busy: 'Processing…', number: 'Please enter a number.',
+    calm: 'This takes a little longer than usual. Please wait: nothing will be converted twice.',
+    confirming: 'Confirming', safe: 'We are confirming that your points were taken. They are ' +
+      'safe, you need not do anything, and this page updates by itself.',
+    lost: 'The connection was lost. We are checking the same request again by ourselves.',
+    done: 'Your coupon is ready', used: '$1 converted ($2 left)', copy: 'Copy',
+    copied: 'Copied', code: 'Coupon code', until: 'Valid until $1', again: 'Convert more',
+    till: 'Use in store', coupons: 'Coupons', none: 'None yet.', history: 'History',
+    next: 'Show more', 's-active': 'Ready', 's-used': 'Used', 's-expired': 'Expired',
+    's-cancelled': 'Cancelled', 's-held': 'On hold', COUPON: 'Converted to a coupon',
+    CANCEL: 'Returned: coupon cancelled', ORDER: 'Returned: order cancelled',
+    back: 'returned on $1', forth: 'for the conversion on $1', minimum: 'Please enter at least $1.',
+    unit: 'Please enter a multiple of $1.', today: 'You can convert up to $1 more today.',
+    short: 'Your balance allows up to $1.', few: '$1 more and you can convert.',
+    tomorrow: 'Today’s limit is reached. Please come back tomorrow.',
+    failed: 'Not converted', kept: 'Your points are unchanged.', retry: 'Try again',
+    close: 'Close', signin: 'Please sign in again.', broken: 'This could not be loaded.',
+  },
+};
+
+const CSS = `
+:host{display:block;container-type:inline-size;font:1rem/1.6 system-ui,"Hiragino Sans","Noto Sans JP",
+ sans-serif;--a:var(--kaeru-accent,light-dark(#0b6e4f,#5ccf9f));--on:var(--kaeru-on-accent,
+ light-dark(#fff,#08251a));--bg:var(--kaeru-bg,light-dark(#fff,#171c1a));--tx:var(--kaeru-text,
+ light-dark(#17211d,#e8eeeb));--mu:var(--kaeru-muted,light-dark(#55625c,#a3b0aa));--ln:var(--kaeru-line,
+ light-dark(#dfe6e2,#323b37));--er:light-dark(#b3261e,#ff9a8f);--r:var(--kaeru-radius,16px);color:var(--tx);
+ line-break:strict;word-break:auto-phrase;overflow-wrap:anywhere}
+*{box-sizing:border-box}h3,p,ul{margin:0;padding:0}h3{font-size:1rem}ul{list-style:none}
+main{display:grid;gap:16px}section{background:var(--bg);border:1px solid var(--ln);border-radius:var(--r);
+ padding:24px;display:grid;gap:16px;align-content:start;min-width:0}
+@container(min-width:760px){main{grid-template-columns:1fr 1fr}}
+.top{gap:4px}.big{font-size:2.25rem;font-weight:700;line-height:1.2;letter-spacing:-.02em}
+.mu,dt{color:var(--mu);font-size:.875rem}.er{color:var(--er);font-size:.875rem}.row{display:flex;
+ flex-wrap:wrap;gap:8px;align-items:center;justify-content:space-between}
+button,input,code{font:inherit;color:inherit;border:1px solid var(--ln);border-radius:10px;background:none;
+ min-height:44px;padding:0 14px}button{cursor:pointer}button:hover{border-color:var(--a)}
+:focus-visible{outline:3px solid var(--a);outline-offset:2px}h3:focus{outline:0}
+[aria-pressed=true]{border-color:var(--a);box-shadow:inset 0 0 0 1px var(--a)}
+.pri{background:var(--a);color:var(--on);border-color:var(--a);font-weight:700;min-height:52px}
+:disabled{opacity:.6;cursor:progress}.set{border:0;padding:0;margin:0;min-width:0;display:grid;gap:16px}
+.chips,.step{display:grid;grid-template-columns:repeat(auto-fill,minmax(88px,1fr));gap:8px}
+.step{grid-template-columns:52px 1fr 52px}input{width:100%;text-align:center;font-size:1.25rem}
+code{font:700 1.25rem/1.4 ui-monospace,Menlo,monospace;border-style:dashed;display:block;padding:10px;
+ text-align:center}li{border-top:1px solid var(--ln);padding:12px 0;display:grid;gap:4px}
+li code{border:0;padding:0;min-height:0;font-size:1rem}.n{font-weight:700;font-variant-numeric:tabular-nums}
+.tag{font-size:.75rem;border-radius:99px;padding:2px 10px;border:1px solid var(--ln);color:var(--mu)}
+.active{border-color:var(--a);color:var(--a)}.pair{border-left:3px solid var(--a);padding-left:12px}
+.go{all:unset;cursor:pointer;color:var(--a);font-size:.875rem}.go:focus-visible{outline:3px solid}
+.hit{background:color-mix(in srgb,var(--a) 14%,transparent)}summary{cursor:pointer;padding:8px 0}
+svg{display:block;width:100%;height:72px;background:#fff;border-radius:6px;padding:8px 0}
+.spin{width:1em;height:1em;display:inline-block;border:2px solid;border-right-color:transparent;
+ border-radius:50%;animation:s 1s linear infinite;vertical-align:-.1em;margin-right:8px}
+@keyframes s{to{rotate:1turn}}@media(prefers-reduced-motion:reduce){.spin{animation:none}}
+.sr{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}`;
+
+// Code 128: each symbol is eleven bits; here, two base-36 digits each, less the leading bit.
+const SYMBOLS = 'jwh8h2483w245k5g2sg8g4f8bg645qcs6k6ehegsgekkhgoengmkmeo4msmqk8jqfq7s2g1yaw2w2qi0fc' +
+  'f6c8b232d4cm3aomi6fikikokunsnalyo8o2m2oqg2p68g7g4w3q1812b4as5s5e1g1eeqggqies3e8s584edg6s6qpwp' +
+  'gpekel2qeag7y2mdkdeq0pudadqnyq6hwi8ik';
+const STOP = '1100011101011';
+
+function barcode(text) {
+  const values = [104, ...[...text].map((c) => c.charCodeAt(0) - 32)]; // 104 starts set B
+  values.push(values.reduce((sum, value, i) => sum + value * i) % 103);
+  const bits = values.map((v) => (1024 + parseInt(SYMBOLS.substr(v * 2, 2), 36)).toString(2));
+  const all = bits.join('') + STOP;
+  const svg = (tag, attributes, ...children) => {
+    const el = document.createElementNS('http://www.w3.org/2000/svg', tag);
+    for (const name in attributes) el.setAttribute(name, attributes[name]);
+    el.append(...children);
+    return el;
+  };
+  const bars = [...all.matchAll(/1+/g)].map((m) => `M${m.index} 0h${m[0].length}v1h-${m[0].length}z`);
+  const viewBox = `-10 0 ${all.length + 20} 1`; // ten empty modules on either side
+  return svg('svg', { viewBox, preserveAspectRatio: 'none', role: 'img', 'aria-label': text },
+    svg('path', { d: bars.join('') }));
+}
+
+/** An element; `props` are its properties where it has them, else attributes. */
+function h(tag, props, ...children) {
+  const el = document.createElement(tag);
+  for (const [name, value] of Object.entries(props ?? {})) {
+    if (name in el) el[name] = value;
+    else el.setAttribute(name, value);
+  }
+  el.append(...children.flat().filter((child) => child != null && child !== ''));
+  return el;
+}
+
+const script = document.currentScript ?? document.querySelector('script[src*="/widget.js"]');
+const home = new URL(script?.src || location.href).origin;
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(CSS);
+
+class KaeruPoints extends HTMLElement {
+  static observedAttributes = ['api', 'token', 'locale'];

@@ -1,0 +1,251 @@
+//! What a handler can reach: the shops, the engine, the readers, and who waits for an answer.
+
+use crate::{
+    clock::SystemClock,
+    config::{Config, ShopConfig},
+    http_client,
+    points::http::HttpPoints,
+    shopify::{CustomerCard, Shopify},
+    store::{SqliteStore, reads::Reads},
+    telemetry,
+};
+use domain::{At, CustomerId, FlowId, Points, ShopId, conversion::View, rules::Rules};
+use engine::{
+    Engine, Observer,
+    ports::{Clock, Peers, Ports},
+    store::{Event, Row},
+};
+use jiff::tz::TimeZone;
+use quick_cache::sync::Cache;
+use secrecy::SecretString;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::{Notify, oneshot},
+    task::JoinHandle,
+};
+use tokio_util::task::TaskTracker;
+
+/// Cards and balances of so many customers are remembered, for so long.
+const REMEMBERED: usize = 10_000;
+const CARD_AGE: Duration = Duration::from_secs(300);
+/// A balance of this age says whether a coupon may be created while the balance is read again.
+const BALANCE_AGE: Duration = Duration::from_secs(300);
+
+/// One shop at work.
+pub struct Shop {
+    pub id: ShopId,
+    pub zone: TimeZone,
+    pub locale: String,
+    pub rules: Rules,
+    pub jwt_secret: SecretString,
+    pub shopify: Arc<Shopify>,
+    pub peers: Peers,
+}
+
+pub struct App {
+    pub public_url: String,
+    pub shops: HashMap<ShopId, Shop>,
+    pub engine: Arc<Engine>,
+    pub reads: Arc<Reads>,
+    pub clock: SystemClock,
+    pub memory: Arc<Memory>,
+    /// Every drive of a flow: what a stop waits for.
+    pub drives: TaskTracker,
+    pub worker_wake: Notify,
+    pub stopping: AtomicBool,
+    pub demo: bool,
+}
+
+type CustomerKey = (ShopId, CustomerId);
+
+/// What this process remembers of customers, and who waits for which flow. Losing it costs time,
+/// never points.
+pub struct Memory {
+    cards: Cache<CustomerKey, (Arc<CustomerCard>, At)>,
+    balances: Cache<CustomerKey, (Points, At)>,
+    waiting: Mutex<HashMap<FlowId, oneshot::Sender<Row>>>,
+}
+
+struct Registry(HashMap<ShopId, Peers>);
+
+impl Ports for Registry {
+    fn of(&self, shop: &ShopId) -> Option<&Peers> {
+        self.0.get(shop)
+    }
+}
+
+impl App {
+    /// Opens the database and makes ready to serve.
+    ///
+    /// # Errors
+    /// Where the database cannot be used.
+    pub fn open(config: Config, demo: bool) -> anyhow::Result<Arc<Self>> {
+        let clock = SystemClock;
+        let store = Arc::new(SqliteStore::open(&config.database, clock.now())?);
+        let client = http_client::http_client();
+        let shops: HashMap<ShopId, Shop> = config
+            .shops
+            .into_iter()
+            .map(|shop| (shop.id.clone(), open_shop(shop, &client)))
+            .collect();
+        let peers = shops.iter().map(|(id, shop)| (id.clone(), shop.peers.clone())).collect();
+        let memory = Arc::new(Memory {
+            cards: Cache::new(REMEMBERED),
+            balances: Cache::new(REMEMBERED),
+            waiting: Mutex::new(HashMap::new()),
+        });
+        let reads = store.reads();
+        let engine = Arc::new(Engine {
+            store,
+            ports: Arc::new(Registry(peers)),
+            clock: Arc::new(clock),
+            observer: Arc::new(Watcher { memory: Arc::clone(&memory) }),
+        });
+        Ok(Arc::new(Self {
+            public_url: config.public_url,
+            shops,
+            engine,
+            reads,
+            clock,
+            memory,
+            drives: TaskTracker::new(),
+            worker_wake: Notify::new(),
+            stopping: AtomicBool::new(false),
+            demo,
+        }))
+    }
+
+    pub fn now(&self) -> At {
+        self.clock.now()
+    }
+
+    /// Works on the flow in a task that no dropped request can cancel.
+    pub fn drive(self: &Arc<Self>, row: Row, fresh: bool) -> JoinHandle<()> {
+        let app = Arc::clone(self);
+        self.drives.spawn(async move {
+            let id = row.id;
+            match app.engine.drive(row, fresh).await {
+                Ok(row) => {
+                    if row.due_at.is_some() {
+                        app.worker_wake.notify_one();
+                    }
+                }
+                Err(engine::Stopped::LeaseLost) => {
+                    tracing::warn!(flow = %id, "another process holds the flow now");
+                }
+                Err(error) => {
+                    tracing::error!(flow = %id, %error, "the flow stopped; it goes on later");
+                }
+            }
+        })
+    }
+
+    /// No more new work: what is under way is finished or parked.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.worker_wake.notify_one();
+        self.drives.close();
+    }
+}
+
+fn open_shop(config: ShopConfig, client: &reqwest::Client) -> Shop {
+    let shopify = Arc::new(Shopify::new(config.shopify, client.clone()));
+    let points = Arc::new(HttpPoints::new(config.points, client.clone()));
+    let coupons: Arc<Shopify> = Arc::clone(&shopify);
+    Shop {
+        id: config.id,
+        zone: config.zone,
+        locale: config.locale,
+        rules: config.rules,
+        jwt_secret: config.jwt_secret,
+        shopify,
+        peers: Peers { points, coupons },
+    }
+}
+
+impl Memory {
+    pub fn card(&self, shop: &ShopId, customer: CustomerId, now: At) -> Option<Arc<CustomerCard>> {
+        let (card, at) = self.cards.get(&(shop.clone(), customer))?;
+        (now.since(at) < CARD_AGE).then_some(card)
+    }
+
+    pub fn keep_card(
+        &self,
+        shop: &ShopId,
+        customer: CustomerId,
+        card: &Arc<CustomerCard>,
+        now: At,
+    ) {
+        self.cards.insert((shop.clone(), customer), (Arc::clone(card), now));
+    }
+
+    pub fn balance(&self, shop: &ShopId, customer: CustomerId, now: At) -> Option<Points> {
+        let (balance, at) = self.balances.get(&(shop.clone(), customer))?;
+        (now.since(at) < BALANCE_AGE).then_some(balance)
+    }
+
+    pub fn keep_balance(&self, shop: &ShopId, customer: CustomerId, balance: Points, now: At) {
+        self.balances.insert((shop.clone(), customer), (balance, now));
+    }
+
+    fn forget_balance(&self, shop: &ShopId, customer: CustomerId) {
+        self.balances.remove(&(shop.clone(), customer));
+    }
+
+    /// Resolves with the flow once people can be told how it stands.
+    pub fn answer_to(&self, flow: FlowId) -> oneshot::Receiver<Row> {
+        let (sender, receiver) = oneshot::channel();
+        self.lock_waiting().insert(flow, sender);
+        receiver
+    }
+
+    pub fn nobody_waits(&self, flow: FlowId) {
+        self.lock_waiting().remove(&flow);
+    }
+
+    fn lock_waiting(&self) -> std::sync::MutexGuard<'_, HashMap<FlowId, oneshot::Sender<Row>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hears of every commit: wakes whoever waits, keeps balances fresh, counts and logs.
+struct Watcher {
+    memory: Arc<Memory>,
+}
+
+impl Observer for Watcher {
+    fn committed(&self, row: &Row, event: &Event, at: At) {
+        telemetry::committed(row, event);
+        let (shop, customer) = (row.shop(), row.customer());
+        match row.conversion.view() {
+            View::Processing => return,
+            View::Completed { paid } if event.name != "recorded" => match paid.after {
+                Some(after) => self.memory.keep_balance(shop, customer, after, at),
+                None => self.memory.forget_balance(shop, customer),
+            },
+            View::Completed { .. } => {}
+            View::Confirming | View::Failed { .. } => self.memory.forget_balance(shop, customer),
+        }
+        if let Some(waiter) = self.memory.lock_waiting().remove(&row.id) {
+            // The request may have been dropped meanwhile; the flow goes on all the same.
+            let _ = waiter.send(row.clone());
+        }
+    }
+
+    fn performed(
+        &self,
+        shop: &ShopId,
+        effect: &'static str,
+        outcome: &'static str,
+        took: Duration,
+    ) {
+        telemetry::performed(shop, effect, outcome, took);
+    }
+}

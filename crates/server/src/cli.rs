@@ -1,0 +1,213 @@
+//! What each command does.
+
+use anyhow::{Context, bail};
+use domain::{CustomerId, ShopId};
+use engine::ports::Clock;
+use server::{
+    app::App, clock::SystemClock, config::Config, ids, store::SqliteStore, telemetry, web, worker,
+};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::net::TcpListener;
+
+/// What is under way may take so long to end after a signal; then it is left to the next start.
+const STOP_PATIENCE: Duration = Duration::from_secs(25);
+
+fn run<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}. Is another program using the port?"))
+}
+
+pub fn serve(path: &Path) -> anyhow::Result<()> {
+    let config = Config::load(path)?;
+    run(async {
+        let listener = bind(config.listen).await?;
+        let at = listener.local_addr()?;
+        let metrics = telemetry::metrics()?;
+        let app = App::open(config, false)?;
+        println!("Kaeru is ready at http://{at}");
+        let router = web::router(Arc::clone(&app), metrics);
+        until_stopped(listener, router, app).await
+    })
+}
+
+/// Serves and works until SIGTERM or SIGINT; then finishes or parks what is under way.
+async fn until_stopped(
+    listener: TcpListener,
+    router: axum::Router,
+    app: Arc<App>,
+) -> anyhow::Result<()> {
+    let worker = tokio::spawn(worker::run(Arc::clone(&app)));
+    let stopping = Arc::clone(&app);
+    let graceful = axum::serve(listener, router).with_graceful_shutdown(async move {
+        signal().await;
+        tracing::info!("stopping: finishing what is under way");
+        stopping.stop();
+    });
+    let finish = async {
+        graceful.await?;
+        worker.await?;
+        app.drives.wait().await;
+        anyhow::Ok(())
+    };
+    tokio::pin!(finish);
+    let late = async {
+        while !app.stopping.load(std::sync::atomic::Ordering::Relaxed) {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        tokio::time::sleep(STOP_PATIENCE).await;
+    };
+    tokio::select! {
+        ended = &mut finish => ended,
+        () = late => {
+            tracing::warn!(flows = app.drives.len(), "left under way; the next start goes on");
+            Ok(())
+        }
+    }
+}
+
+async fn signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%error, "cannot listen for SIGTERM");
+            // Where even this fails there is nothing to wait for.
+            let _ = interrupt.await;
+        }
+    }
+}
+
+pub fn migrate(path: &Path) -> anyhow::Result<()> {
+    let config = Config::load(path)?;
+    SqliteStore::open(&config.database, SystemClock.now())?;
+    println!("The schema of {} is up to date.", config.database.display());
+    Ok(())
+}
+
+pub fn token(path: &Path, shop: String, customer: &str) -> anyhow::Result<()> {
+    let config = Config::load(path)?;
+    let shop = ShopId(shop);
+    let Some(found) = config.shops.iter().find(|other| other.id == shop) else {
+        let known: Vec<_> = config.shops.iter().map(|shop| shop.id.as_str()).collect();
+        bail!("--shop: there is no shop {shop}; there is {}", known.join(", "));
+    };
+    let customer = CustomerId::parse(customer)
+        .with_context(|| format!("--customer: {customer:?} is not a Shopify customer id"))?;
+    let now_s = u64::try_from(SystemClock.now().0 / 1_000_000)?;
+    println!("{}", web::auth::sign(&found.jwt_secret, &shop, customer, now_s)?);
+    Ok(())
+}
+
+pub fn sandbox(listen: SocketAddr, journal: Option<PathBuf>) -> anyhow::Result<()> {
+    run(async {
+        let options = sandbox::Options { journal, ..sandbox::Options::default() };
+        let sandbox = sandbox::Sandbox::open(options)?;
+        let listener = bind(listen).await?;
+        println!("The sandbox is ready at http://{}/sandbox", listener.local_addr()?);
+        axum::serve(listener, sandbox.router()).with_graceful_shutdown(signal()).await?;
+        Ok(())
+    })
+}
+
+pub fn demo(port: u16, data: Option<PathBuf>) -> anyhow::Result<()> {
+    // Held until the end: dropping it removes the folder.
+    let temporary = if data.is_none() { Some(tempfile::tempdir()?) } else { None };
+    let folder = match (&data, &temporary) {
+        (Some(folder), _) => folder.clone(),
+        (None, Some(temporary)) => temporary.path().to_owned(),
+        (None, None) => bail!("no folder for the demo's data"),
+    };
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("--data: cannot create {}", folder.display()))?;
+    run(demo_in(port, &folder))
+}
+
+async fn demo_in(port: u16, folder: &Path) -> anyhow::Result<()> {
+    let localhost = std::net::Ipv4Addr::LOCALHOST;
+    let listener = bind(SocketAddr::from((localhost, port))).await?;
+    let service = listener.local_addr()?;
+    let peers = bind(SocketAddr::from((localhost, 0))).await?;
+    let peers_at = peers.local_addr()?;
+    let journal = Some(folder.join("sandbox.jsonl"));
+    let sandbox =
+        sandbox::Sandbox::open(sandbox::Options { journal, ..sandbox::Options::default() })?;
+    let (other_side, switchboard) = (sandbox.router(), sandbox.switchboard());
+    tokio::spawn(async move { axum::serve(peers, other_side).await });
+    let file = folder.join("kaeru.toml");
+    std::fs::write(&file, demo_config(service, peers_at, folder))
+        .with_context(|| format!("cannot write {}", file.display()))?;
+    let config = Config::load(&file)?;
+    let metrics = telemetry::metrics()?;
+    let app = App::open(config, true)?;
+    println!("Kaeru's demo is ready.\n");
+    println!("  Storefront    http://{service}/shop      (sign in as customer 12345)");
+    println!("  Switchboard   http://{service}/sandbox   (break the POS or Shopify on purpose)");
+    println!("  API           http://{service}/docs");
+    println!("  Metrics       http://{service}/metrics");
+    println!("  Shopify, POS  http://{peers_at}");
+    println!("  Configuration {}\n", file.display());
+    let router = switchboard.merge(web::router(Arc::clone(&app), metrics));
+    until_stopped(listener, router, app).await
+}
+
+/// The secret survives where the folder does, so that tokens do.
+fn demo_config(service: SocketAddr, peers: SocketAddr, folder: &Path) -> String {
+    let secret = std::fs::read_to_string(folder.join("kaeru.toml"))
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("jwt_secret"))?;
+            line.split('"').nth(1).map(str::to_owned)
+        })
+        .unwrap_or_else(|| ids::text(SystemClock.now()) + &ids::text(SystemClock.now()));
+    let database = folder.join("kaeru.db");
+    format!(
+        r#"# Written by kaeru demo. The sandbox listens on another port at each start.
+[server]
+listen = "{service}"
+public_url = "http://{service}"
+
+[database]
+url = "sqlite://{database}"
+
+[[shop]]
+id = "main"
+domain = "demo.myshopify.com"
+timezone = "Asia/Tokyo"
+currency = "JPY"
+locale = "ja"
+
+[shop.shopify]
+base_url = "http://{peers}"
+api_version = "2026-10"
+access_token = "demo-shopify-token"
+
+[shop.points]
+kind = "http"
+base_url = "http://{peers}/pos"
+token = "demo-pos-token"
+lookup = true
+
+[shop.rules]
+
+[shop.customers]
+jwt_secret = "{secret}"
+"#,
+        database = database.display()
+    )
+}

@@ -1,0 +1,60 @@
+use super::*;
+
+const EXAMPLE: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../kaeru.example.toml"));
+
+fn parse(text: &str, variables: &[(&str, &str)]) -> anyhow::Result<Config> {
+    let variables = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+    Config::parse(text, variables)
+}
+
+#[test]
+fn the_example_parses() {
+    let config = parse(EXAMPLE, &[]).unwrap();
+    assert_eq!(config.shops.len(), 1);
+    assert_eq!(config.shops[0].points.horizon, Duration::from_secs(600));
+    assert_eq!(config.database, PathBuf::from("kaeru.db"));
+}
+
+#[test]
+fn the_environment_wins() {
+    let config = parse(
+        EXAMPLE,
+        &[
+            ("KAERU__SERVER__LISTEN", "127.0.0.1:9"),
+            ("KAERU__SHOP__0__RULES__UNIT", "50"),
+            ("KAERU__SHOP__0__POINTS__LOOKUP", "true"),
+        ],
+    )
+    .unwrap();
+    assert_eq!(config.listen.port(), 9);
+    assert_eq!(config.shops[0].rules.unit.get(), 50);
+    assert!(config.shops[0].points.lookup);
+}
+
+#[test]
+fn mistakes_name_their_key() {
+    for (from, to, named) in [
+        ("listen = \"127.0.0.1:8080\"", "listen = \"nowhere\"", "listen"),
+        ("[database]", "[database]\ncolour = 1", "colour"),
+        ("sqlite://kaeru.db", "mysql://x", "database.url"),
+        ("Asia/Tokyo", "Asia/Edo", "timezone"),
+        ("\"JPY\"", "\"YEN\"", "currency"),
+        ("kind = \"http\"", "kind = \"telex\"", "kind"),
+        ("\"10m\"", "\"soon\"", "horizon"),
+        ("unit = 100", "unit = 0", "unit"),
+        ("daily_limit = 10000", "daily_limit = 50", "daily_limit"),
+        ("money_per_point = \"1\"", "money_per_point = \"0.001\"", "money_per_point"),
+        ("money_per_point = \"1\"", "money_per_point = \"-1\"", "money_per_point"),
+        ("pos_id = \"shopify_id\"", "pos_id = \"name\"", "pos_id"),
+        ("access_token = \"shpat_example\"", "", "access_token"),
+        ("token = \"change-me\"", "token_file = \"/nowhere\"", "/nowhere"),
+        ("change-me-0123456789", "short", "jwt_secret"),
+        ("base_url = \"https://pos", "base_url = \"ftp://pos", "base_url"),
+    ] {
+        let text = EXAMPLE.replacen(from, to, 1);
+        assert_ne!(text, EXAMPLE, "{from}");
+        let error = parse(&text, &[]).map(|_| ()).unwrap_err();
+        assert!(format!("{error:#}").contains(named), "{to}: {error:#}");
+    }
+}

@@ -1,0 +1,3 @@
+//! Points books: who holds the points. One adapter a file.
+
+pub mod http;

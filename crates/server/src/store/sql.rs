@@ -1,0 +1,77 @@
+//! Every statement that changes or drives a flow, once. The common subset of SQLite and
+//! PostgreSQL: numbered parameters, ON CONFLICT, RETURNING, no functions of one engine only.
+
+pub const BY_KEY: &str = "SELECT id, body, terms, version, epoch, due_at, tries, fingerprint \
+    FROM flow WHERE shop = ?1 AND customer = ?2 AND request_key = ?3";
+
+pub const LOAD: &str = "SELECT id, body, terms, version, epoch, due_at, tries, fingerprint \
+    FROM flow WHERE id = ?1";
+
+pub const COUPON_ADD: &str = "INSERT INTO coupon (shop, code, flow, customer, member_no, points, \
+    amount, currency, status, created_at, expires_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', ?9, ?10) ON CONFLICT DO NOTHING";
+
+/// Takes the day's allowance and the balance in one statement: no row comes back where one of the
+/// guards fails. ?5: the daily limit, ?6: the balance.
+pub const RESERVE: &str = "INSERT INTO account AS a \
+    (shop, customer, day, day_points, open_points, doubts) \
+    SELECT ?1, ?2, ?3, ?4, ?4, 0 WHERE ?4 <= ?5 AND ?4 <= ?6 \
+    ON CONFLICT (shop, customer) DO UPDATE SET \
+    day_points = CASE WHEN a.day = excluded.day THEN a.day_points ELSE 0 END \
+    + excluded.day_points, \
+    open_points = a.open_points + excluded.open_points, day = excluded.day \
+    WHERE a.doubts = 0 AND a.open_points + excluded.open_points <= ?6 \
+    AND CASE WHEN a.day = excluded.day THEN a.day_points ELSE 0 END \
+    + excluded.day_points <= ?5 \
+    RETURNING day_points";
+
+pub const ACCOUNT: &str =
+    "SELECT day, day_points, open_points, doubts FROM account WHERE shop = ?1 AND customer = ?2";
+
+pub const FLOW_ADD: &str = "INSERT INTO flow (id, shop, kind, customer, state, body, terms, \
+    version, epoch, due_at, tries, request_key, fingerprint, created_at, updated_at) \
+    VALUES (?1, ?2, 'conversion', ?3, ?4, ?5, ?6, 1, 1, ?7, 0, ?8, ?9, ?10, ?10)";
+
+pub const EVENT_ADD: &str =
+    "INSERT INTO flow_event (flow, seq, at, name, detail) VALUES (?1, ?2, ?3, ?4, ?5)";
+
+/// The guard of every later write: same epoch, next version.
+pub const FLOW_MOVE: &str = "UPDATE flow SET state = ?4, body = ?5, version = version + 1, \
+    due_at = ?6, tries = ?7, updated_at = ?8 WHERE id = ?1 AND epoch = ?2 AND version = ?3";
+
+/// ?3: at most so many. PostgreSQL adds FOR UPDATE SKIP LOCKED to the inner select.
+pub const CLAIM: &str = "UPDATE flow SET epoch = epoch + 1, due_at = ?2 WHERE id IN \
+    (SELECT id FROM flow WHERE due_at IS NOT NULL AND due_at <= ?1 ORDER BY due_at LIMIT ?3) \
+    RETURNING id, body, terms, version, epoch, due_at, tries, fingerprint";
+
+pub const SEIZE: &str = "UPDATE flow SET epoch = epoch + 1, due_at = ?2 WHERE id = ?1 \
+    RETURNING id, body, terms, version, epoch, due_at, tries, fingerprint";
+
+/// After a restart nobody else can hold a lease of a database with one process: what is due within
+/// a lease's length is due now. Waiting flows come early, which does no harm.
+pub const RECLAIM: &str = "UPDATE flow SET due_at = ?1 WHERE due_at > ?1 AND due_at <= ?2";
+
+pub const COUPON_ISSUE: &str =
+    "UPDATE coupon SET status = 'active', node = ?3 WHERE shop = ?1 AND code = ?2";
+
+pub const COUPON_VOID: &str = "UPDATE coupon SET status = 'void' WHERE shop = ?1 AND code = ?2";
+
+pub const MOVEMENT_ADD: &str = "INSERT INTO movement (shop, reference, flow, customer, points, \
+    balance, reason, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+
+/// ?4: whether the day's allowance comes back, and ?5 the day it was taken from.
+pub const RELEASE: &str = "UPDATE account SET open_points = open_points - ?3, \
+    day_points = day_points - CASE WHEN ?4 AND day = ?5 THEN ?3 ELSE 0 END \
+    WHERE shop = ?1 AND customer = ?2";
+
+pub const DOUBT: &str = "UPDATE account SET doubts = doubts + ?3 WHERE shop = ?1 AND customer = ?2";
+
+pub const REVIEW_OPEN: &str = "INSERT INTO review (shop, flow, reason, opened_at) \
+    VALUES (?1, ?2, ?3, ?4) ON CONFLICT (flow, reason) DO UPDATE SET closed_at = NULL";
+
+pub const REVIEW_CLOSE: &str = "UPDATE review SET closed_at = ?3 WHERE flow = ?1 AND reason = ?2";
+
+pub const ALERT_ADD: &str = "INSERT INTO outbox (id, seq, shop, kind, body, created_at) \
+    VALUES (?1, ?2, ?3, 'alert', ?4, ?5)";
+
+pub const KEY_RELEASE: &str = "UPDATE flow SET request_key = NULL WHERE id = ?1";

@@ -1,0 +1,153 @@
+//! The languages that customers read. One arm a problem, so that none is forgotten.
+
+use axum::http::{HeaderMap, header};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    English,
+    Japanese,
+}
+
+impl Language {
+    /// The first language of `Accept-Language` that is spoken here, or the shop's own.
+    pub fn of(headers: &HeaderMap, shop_locale: &str) -> Self {
+        let asked = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+        asked
+            .into_iter()
+            .flat_map(|list| list.split(','))
+            .find_map(Self::named)
+            .or_else(|| Self::named(shop_locale))
+            .unwrap_or(Self::English)
+    }
+
+    fn named(tag: &str) -> Option<Self> {
+        match tag.trim().split(['-', ';']).next()? {
+            "ja" => Some(Self::Japanese),
+            "en" => Some(Self::English),
+            _ => None,
+        }
+    }
+
+    /// A problem's title, and what to do about it.
+    pub fn problem(self, code: &str) -> (&'static str, &'static str) {
+        match self {
+            Self::English => english(code),
+            Self::Japanese => japanese(code),
+        }
+    }
+}
+
+fn english(code: &str) -> (&'static str, &'static str) {
+    match code {
+        "unauthenticated" => ("Please sign in", "The token is missing, expired or not valid."),
+        "not-your-account" => ("Not your account", "The request names another customer."),
+        "below-minimum" => ("Too few points", "Choose at least the minimum number of points."),
+        "not-a-multiple" => ("Not a whole unit", "Choose a multiple of the unit of points."),
+        "daily-limit-exceeded" => (
+            "Daily limit reached",
+            "This is more than can still be exchanged today. Choose fewer points, or try tomorrow.",
+        ),
+        "insufficient-points" => {
+            ("Not enough points", "The balance is lower than the points asked for.")
+        }
+        "conversion-in-doubt" => (
+            "An earlier exchange is being confirmed",
+            "Please wait until it is settled. Your points are safe.",
+        ),
+        "unknown-customer" => ("Unknown customer", "No such customer, or no points account."),
+        "shopify-unavailable" => {
+            ("The coupon could not be made", "Nothing was changed. Please try again in a moment.")
+        }
+        "points-unavailable" => {
+            ("The points could not be used", "Nothing was changed. Please try again in a moment.")
+        }
+        "idempotency-key-missing" => (
+            "Idempotency-Key is missing",
+            "Send a new Idempotency-Key header (1 to 255 characters) with each new request, and \
+             the same one when you repeat it.",
+        ),
+        "idempotency-key-reused" => (
+            "Idempotency-Key was used before",
+            "The key belongs to a request with another body. Send a new key.",
+        ),
+        "idempotency-in-progress" => (
+            "Still being worked on",
+            "The first request with this key is not answered yet. Ask again in a moment.",
+        ),
+        "invalid-request" => ("The request is not valid", "Check the body and the parameters."),
+        "unsupported-media-type" => {
+            ("Not JSON", "Send the body as JSON with Content-Type: application/json.")
+        }
+        "body-too-large" => ("The body is too large", "Send at most 16 KB."),
+        "method-not-allowed" => ("Method not allowed", "See /openapi.json for what is."),
+        "not-found" => ("Not found", "There is nothing here, or it is not yours."),
+        "service-unavailable" => (
+            "The service is not available",
+            "Send the same request with the same key again in a moment.",
+        ),
+        _ => ("Something went wrong", "It was logged. Please try again in a moment."),
+    }
+}
+
+fn japanese(code: &str) -> (&'static str, &'static str) {
+    match code {
+        "unauthenticated" => {
+            ("ログインしてください", "ログインの有効期限が切れたか、正しくありません。")
+        }
+        "not-your-account" => {
+            ("別のお客様のアカウントです", "ご本人のアカウントで操作してください。")
+        }
+        "below-minimum" => ("ポイントが少なすぎます", "最低ポイント数以上を指定してください。"),
+        "not-a-multiple" => ("単位が合いません", "ポイントは決められた単位で指定してください。"),
+        "daily-limit-exceeded" => (
+            "1日の上限を超えています",
+            "本日交換できる残りを超えています。ポイントを減らすか、明日お試しください。",
+        ),
+        "insufficient-points" => {
+            ("ポイントが足りません", "残高が指定のポイントより少なくなっています。")
+        }
+        "conversion-in-doubt" => {
+            ("前回の交換を確認中です", "確認が終わるまでお待ちください。ポイントは失われません。")
+        }
+        "unknown-customer" => ("お客様が見つかりません", "ポイント口座が見つかりませんでした。"),
+        "shopify-unavailable" => (
+            "クーポンを発行できませんでした",
+            "ポイントは減っていません。しばらくしてからもう一度お試しください。",
+        ),
+        "points-unavailable" => (
+            "ポイントを利用できませんでした",
+            "ポイントは減っていません。しばらくしてからもう一度お試しください。",
+        ),
+        "idempotency-in-progress" => ("処理中です", "しばらくお待ちください。"),
+        "not-found" => ("見つかりません", "ページがないか、閲覧できません。"),
+        "service-unavailable" => {
+            ("ただいまご利用いただけません", "しばらくしてから、もう一度お試しください。")
+        }
+        "internal-error" => ("エラーが発生しました", "しばらくしてから、もう一度お試しください。"),
+        developer_s => english(developer_s),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    #[test]
+    fn the_first_language_that_is_spoken_wins() {
+        for (asked, shop, language) in [
+            (Some("ja"), "en", Language::Japanese),
+            (Some("fr, ja;q=0.8, en;q=0.5"), "en", Language::Japanese),
+            (Some("en-US,en"), "ja", Language::English),
+            (Some("fr"), "ja", Language::Japanese),
+            (None, "ja", Language::Japanese),
+            (None, "fr", Language::English),
+        ] {
+            let mut headers = HeaderMap::new();
+            if let Some(asked) = asked {
+                headers.insert(header::ACCEPT_LANGUAGE, HeaderValue::from_static(asked));
+            }
+            assert_eq!(Language::of(&headers, shop), language, "{asked:?}");
+        }
+    }
+}

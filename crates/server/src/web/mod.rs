@@ -1,0 +1,61 @@
+//! HTTP: routes and layers. Nothing here calls Shopify or the points book but to read, and nothing
+//! here writes but through the engine.
+
+pub mod auth;
+pub mod demo;
+mod error;
+mod idempotency;
+mod language;
+mod openapi;
+mod ops;
+mod storefront;
+
+use crate::app::App;
+use axum::{Router, extract::DefaultBodyLimit, http::HeaderValue, response::Response};
+use metrics_exporter_prometheus::PrometheusHandle;
+use std::sync::Arc;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    cors::{Any, CorsLayer},
+    set_header::SetResponseHeaderLayer,
+};
+
+pub use error::ApiError;
+
+/// No body of this API needs more.
+const LARGEST_BODY: usize = 16 * 1024;
+const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data:; frame-ancestors 'self'; base-uri 'none'";
+
+/// Every route of the service.
+pub fn router(app: Arc<App>, metrics: PrometheusHandle) -> Router {
+    let header = |name: &'static str, value: &'static str| {
+        SetResponseHeaderLayer::if_not_present(
+            axum::http::HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        )
+    };
+    // Storefronts call from their own origin, with a bearer token and no cookie.
+    let cors = CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods(Any)
+        .allow_headers(Any)
+        .expose_headers([axum::http::header::LOCATION, axum::http::header::RETRY_AFTER]);
+    let mut router = Router::new()
+        .nest("/storefront/v1", storefront::routes().layer(cors))
+        .merge(ops::routes(metrics))
+        .merge(openapi::routes());
+    if app.demo {
+        router = router.merge(demo::routes());
+    }
+    router
+        .fallback(|| async { ApiError::not_found() })
+        .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
+        .layer(axum::middleware::map_response(error::dress_plain_errors))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(header("content-security-policy", POLICY))
+        .layer(header("x-content-type-options", "nosniff"))
+        .layer(header("referrer-policy", "same-origin"))
+        .layer(CatchPanicLayer::custom(|_| -> Response { ApiError::internal().into() }))
+        .with_state(app)
+}

@@ -1,0 +1,39 @@
+//! `/openapi.json`, and `/docs` to try it.
+
+use super::storefront::{conversions, coupons, history, points};
+use crate::app::App;
+use axum::Router;
+use std::sync::Arc;
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
+};
+use utoipa_swagger_ui::SwaggerUi;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Kaeru", description = "Points become coupons, and come back."),
+    paths(points::show, conversions::create, conversions::show, coupons::list, history::list),
+    modifiers(&Security)
+)]
+struct Document;
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        if let Some(components) = document.components.as_mut() {
+            let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+            components.add_security_scheme("customer", bearer);
+        }
+    }
+}
+
+/// The document as it is served and checked in.
+pub fn document() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+pub fn routes() -> Router<Arc<App>> {
+    SwaggerUi::new("/docs").url("/openapi.json", document()).into()
+}

@@ -1,0 +1,70 @@
+//! What is read of a customer at Shopify and at the points book before anything is decided.
+
+use crate::{
+    app::{App, Shop},
+    shopify::CustomerCard,
+    web::error::ApiError,
+};
+use domain::{CustomerId, Points, Problem, Refusal};
+use engine::ports::Answer;
+use std::{sync::Arc, time::Duration};
+
+const CARD_LIMIT: Duration = Duration::from_secs(10);
+const BALANCE_LIMIT: Duration = Duration::from_secs(15);
+/// A read may be made again: once, and twice more.
+const TRIES: u32 = 3;
+
+/// The customer's card, remembered for some minutes.
+pub async fn card(
+    app: &App,
+    shop: &Shop,
+    customer: CustomerId,
+) -> Result<Arc<CustomerCard>, ApiError> {
+    if let Some(card) = app.memory.card(&shop.id, customer, app.now()) {
+        return Ok(card);
+    }
+    for _ in 0..TRIES {
+        match shop.shopify.customer(customer, CARD_LIMIT).await {
+            Answer::Done(Some(card)) => {
+                let card = Arc::new(card);
+                app.memory.keep_card(&shop.id, customer, &card, app.now());
+                return Ok(card);
+            }
+            Answer::Done(None) => return Err(ApiError::of(Problem::UnknownCustomer)),
+            Answer::Refused(Refusal::Wait(wait)) if wait <= Duration::from_secs(1) => {
+                tokio::time::sleep(wait).await;
+            }
+            Answer::Refused(_) => break,
+            Answer::Unknown(_) => {}
+        }
+    }
+    Err(ApiError::of(Problem::ShopifyUnavailable))
+}
+
+/// The balance as the points book says it now.
+pub async fn balance(
+    app: &App,
+    shop: &Shop,
+    customer: CustomerId,
+    card: &CustomerCard,
+) -> Result<Points, ApiError> {
+    for _ in 0..TRIES {
+        match shop.peers.points.balance(&card.pos_id, BALANCE_LIMIT).await {
+            Answer::Done(balance) => {
+                app.memory.keep_balance(&shop.id, customer, balance, app.now());
+                return Ok(balance);
+            }
+            Answer::Refused(Refusal::UnknownCustomer) => {
+                return Err(ApiError::of(Problem::UnknownCustomer));
+            }
+            Answer::Refused(_) => break,
+            Answer::Unknown(_) => {}
+        }
+    }
+    Err(ApiError::of(Problem::PointsUnavailable))
+}
+
+/// Today in the shop's time zone.
+pub fn today(app: &App, shop: &Shop) -> jiff::civil::Date {
+    app.now().timestamp().to_zoned(shop.zone.clone()).date()
+}

@@ -1,0 +1,48 @@
+//! `GET /storefront/v1/coupons`: the customer's own, newest first.
+
+use super::{
+    conversions::CouponBody,
+    page::{Page, PageQuery},
+    points::MoneyBody,
+};
+use crate::{
+    app::App,
+    store::reads::CouponRow,
+    web::{auth::Customer, error::ApiError, error::ProblemBody},
+};
+use axum::{
+    Json,
+    extract::{Query, State, rejection::QueryRejection},
+};
+use domain::Money;
+use iso_currency::Currency;
+use std::sync::Arc;
+
+#[utoipa::path(get, path = "/storefront/v1/coupons", tag = "customer",
+    security(("customer" = [])), params(PageQuery),
+    responses((status = 200, body = Page<CouponBody>), (status = 400, body = ProblemBody),
+        (status = 401, body = ProblemBody)))]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    customer: Customer,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<Json<Page<CouponBody>>, ApiError> {
+    let Query(query) = query.map_err(|error| ApiError::invalid(error.body_text()))?;
+    let limit = query.limit();
+    let before = query.before()?;
+    let rows = app.reads.coupons(&customer.shop, customer.id, before, limit + 1).await?;
+    let now = app.now();
+    let item = |row: CouponRow| {
+        let currency = Currency::from_code(&row.currency).unwrap_or(Currency::XXX);
+        let expired = row.status == "active" && row.expires_at < now;
+        CouponBody {
+            code: row.code,
+            amount: MoneyBody::from(Money { minor: row.amount, currency }),
+            points_used: row.points,
+            created_at: row.created_at.rfc3339(),
+            expires_at: row.expires_at.rfc3339(),
+            status: if expired { "expired".to_owned() } else { row.status },
+        }
+    };
+    Ok(Json(Page::of(rows, limit, |row| (row.created_at, &row.code), item)))
+}

@@ -1,0 +1,55 @@
+//! `GET /storefront/v1/history`: every movement of the customer's points that Kaeru made.
+
+use super::page::{Page, PageQuery};
+use crate::{
+    app::App,
+    store::reads::MovementRow,
+    web::{auth::Customer, error::ApiError, error::ProblemBody},
+};
+use axum::{
+    Json,
+    extract::{Query, State, rejection::QueryRejection},
+};
+use serde::Serialize;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MovementBody {
+    pub at: String,
+    /// Signed: −500 for a conversion.
+    #[schema(example = -500)]
+    pub points: i64,
+    /// The balance after it, where the points book told.
+    pub balance: Option<i64>,
+    #[schema(example = "conversion")]
+    pub reason: String,
+    #[schema(example = "COUPON-70934-AC37DE-500")]
+    pub reference: String,
+    /// The reference of its counterpart, once there is one.
+    pub linked_to: Option<String>,
+}
+
+#[utoipa::path(get, path = "/storefront/v1/history", tag = "customer",
+    security(("customer" = [])), params(PageQuery),
+    responses((status = 200, body = Page<MovementBody>), (status = 400, body = ProblemBody),
+        (status = 401, body = ProblemBody)))]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    customer: Customer,
+    query: Result<Query<PageQuery>, QueryRejection>,
+) -> Result<Json<Page<MovementBody>>, ApiError> {
+    let Query(query) = query.map_err(|error| ApiError::invalid(error.body_text()))?;
+    let limit = query.limit();
+    let before = query.before()?;
+    let rows = app.reads.history(&customer.shop, customer.id, before, limit + 1).await?;
+    let item = |row: MovementRow| MovementBody {
+        at: row.at.rfc3339(),
+        points: row.points,
+        balance: row.balance,
+        reason: row.reason,
+        reference: row.reference,
+        linked_to: row.linked_to,
+    };
+    Ok(Json(Page::of(rows, limit, |row| (row.at, &row.reference), item)))
+}

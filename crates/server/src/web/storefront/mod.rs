@@ -1,0 +1,21 @@
+//! The customer's API.
+
+mod account;
+pub mod conversions;
+pub mod coupons;
+pub mod history;
+mod page;
+pub mod points;
+
+use crate::app::App;
+use axum::{Router, routing::get, routing::post};
+use std::sync::Arc;
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/points", get(points::show))
+        .route("/conversions", post(conversions::create))
+        .route("/conversions/{id}", get(conversions::show))
+        .route("/coupons", get(coupons::list))
+        .route("/history", get(history::list))
+}

@@ -1,0 +1,35 @@
+//! Picks up what requests leave behind: crashes, waits, doubts.
+
+use crate::app::App;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+use tokio_util::task::TaskTracker;
+
+/// How often the journal is looked at when nothing wakes the worker sooner.
+const PACE: Duration = Duration::from_millis(200);
+/// The most flows under way at once that were claimed, not requested.
+const MOST: usize = 64;
+
+/// Claims due flows until the service stops.
+pub async fn run(app: Arc<App>) {
+    let claimed = TaskTracker::new();
+    while !app.stopping.load(Ordering::Relaxed) {
+        let room = MOST.saturating_sub(claimed.len());
+        if room > 0 {
+            match app.engine.claim(room).await {
+                Ok(rows) => {
+                    for row in rows {
+                        tracing::info!(flow = %row.id, state = row.conversion.state_name(),
+                            "claimed");
+                        claimed.spawn(app.drive(row, false));
+                    }
+                }
+                Err(error) => tracing::error!(%error, "cannot claim flows; trying on"),
+            }
+        }
+        // A wake-up only shortens the pause.
+        let _ = tokio::time::timeout(PACE, app.worker_wake.notified()).await;
+    }
+}

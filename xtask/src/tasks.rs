@@ -1,0 +1,25 @@
+//! The tasks that only build something and run it.
+
+use anyhow::Result;
+
+use crate::root::target;
+use crate::shell::{cargo, program, run};
+
+/// One of the simulator's programs, optimised: the figure of merit is flows per CPU second.
+pub fn simulator(name: &str, arguments: &[String]) -> Result<()> {
+    run(cargo().args(["run", "--release", "-p", "sim", "--bin", name, "--"]).args(arguments))
+}
+
+/// Builds the service and the bench as they are shipped, then measures.
+pub fn bench(arguments: &[String]) -> Result<()> {
+    run(cargo().args(["build", "--release", "--bin", "kaeru", "--bin", "bench"]))?;
+    let bench = target().join("release").join("bench");
+    run(program(&bench.to_string_lossy()).args(arguments))
+}
+
+/// `bench soak`.
+pub fn soak(arguments: &[String]) -> Result<()> {
+    let mut words = vec!["soak".to_owned()];
+    words.extend_from_slice(arguments);
+    bench(&words)
+}
