@@ -1,0 +1,149 @@
+//! The process dies before or after every commit, under every quick fault; the next one finishes
+//! or undoes what it finds.
+
+use crate::{
+    laws::{self, Told},
+    support::{self, Till, World, begin, engine, open, settle},
+};
+use async_trait::async_trait;
+use domain::{At, CustomerId, FlowId, ShopId, conversion::State};
+use engine::store::{Begun, Commit, Committed, Request, Row, Start, Store, StoreError};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering},
+    },
+    time::Duration,
+};
+use tokio::task::JoinSet;
+
+/// A store whose process dies at the nth commit, before it is written or after.
+struct Dying {
+    inner: Arc<dyn Store>,
+    commits_left: AtomicI32,
+    after: bool,
+}
+
+impl Dying {
+    fn died() -> StoreError {
+        StoreError("the process died".to_owned())
+    }
+}
+
+#[async_trait]
+impl Store for Dying {
+    async fn begin(&self, start: Start) -> Result<Begun, StoreError> {
+        self.inner.begin(start).await
+    }
+    async fn commit(&self, commit: &Commit) -> Result<Committed, StoreError> {
+        let left = self.commits_left.fetch_sub(1, Ordering::Relaxed);
+        if left < 0 || (left == 0 && !self.after) {
+            return Err(Self::died());
+        }
+        let committed = self.inner.commit(commit).await?;
+        if left == 0 { Err(Self::died()) } else { Ok(committed) }
+    }
+    async fn claim(&self, now: At, lease: Duration, most: usize) -> Result<Vec<Row>, StoreError> {
+        self.inner.claim(now, lease, most).await
+    }
+    async fn seize(
+        &self,
+        id: FlowId,
+        now: At,
+        lease: Duration,
+    ) -> Result<Option<Row>, StoreError> {
+        self.inner.seize(id, now, lease).await
+    }
+    async fn load(&self, id: FlowId) -> Result<Option<Row>, StoreError> {
+        self.inner.load(id).await
+    }
+    async fn by_key(
+        &self,
+        shop: &ShopId,
+        customer: CustomerId,
+        request: &Request,
+    ) -> Result<Option<(Row, bool)>, StoreError> {
+        self.inner.by_key(shop, customer, request).await
+    }
+}
+
+/// What goes wrong beside the crash, in ways that answer at once.
+const TROUBLES: [(&str, &str); 11] = [
+    ("none", ""),
+    ("shopify.create", "error_after"),
+    ("shopify.create", "reset"),
+    ("shopify.create", "apply_later"),
+    ("pos.deduct", "refuse"),
+    ("pos.deduct", "error_before"),
+    ("pos.deduct", "error_after"),
+    ("pos.deduct", "garbage"),
+    ("pos.deduct", "apply_later"),
+    ("shopify.deactivate", "error_before"),
+    ("shopify.metafield", "error_after"),
+];
+const COMMITS: i32 = 5;
+
+async fn case(
+    till: Till,
+    (call, fault): (&str, &str),
+    commits: i32,
+    after: bool,
+) -> anyhow::Result<()> {
+    let world = World::start(till).await?;
+    let folder = tempfile::tempdir()?;
+    if call != "none" {
+        world.fault(call, fault, 1).await?;
+    }
+    if call == "shopify.deactivate" {
+        world.fault("pos.deduct", "refuse", 1).await?;
+    }
+    let (id, code) = {
+        let inner: Arc<dyn Store> = open(&folder)?;
+        let dying = Dying { inner, commits_left: AtomicI32::new(commits), after };
+        let engine = engine(Arc::new(dying), world.peers(till));
+        let row = begin(&engine, commits % 2 == 0).await?;
+        let known = (row.id, row.conversion.terms.code.to_string());
+        // Ends in an error where it died, and by itself where it was done before.
+        let _ = engine.drive(row, true).await;
+        known
+    };
+    let engine = engine(open(&folder)?, world.peers(till));
+    let row = settle(&engine, id, Duration::from_secs(60)).await?;
+    let told = match row.conversion.state {
+        State::Completed { .. } => Told::Done,
+        State::InReview { .. } => Told::Waits,
+        _ => Told::Failed,
+    };
+    anyhow::ensure!(told != Told::Waits || till == Till::Blind, "needs no person");
+    match laws::broken(&world.books().await?, support::demo_balance, &BTreeMap::from([(code, told)])) {
+        None => Ok(()),
+        Some(law) => anyhow::bail!("{law}; told {told:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_process_finishes_or_undoes_what_a_dead_one_left() {
+    let mut cases = JoinSet::new();
+    for till in Till::ALL {
+        for trouble in TROUBLES {
+            for commits in 0..COMMITS {
+                for after in [false, true] {
+                    cases.spawn(async move {
+                        let name = format!("{till:?} {trouble:?} commit {commits} after {after}");
+                        (name, case(till, trouble, commits, after).await)
+                    });
+                }
+            }
+        }
+    }
+    let mut broken = Vec::new();
+    while let Some(done) = cases.join_next().await {
+        let (name, outcome) = done.expect("a case that ends");
+        if let Err(error) = outcome {
+            broken.push(format!("{name}: {error:#}"));
+        }
+    }
+    broken.sort();
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}

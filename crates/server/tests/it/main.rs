@@ -1,0 +1,8 @@
+//! The service against the sandbox's own books, over real HTTP and a real database file.
+
+mod crashes;
+mod faults;
+mod http_api;
+mod kill;
+mod laws;
+mod support;

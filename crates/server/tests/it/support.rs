@@ -1,0 +1,232 @@
+//! A sandbox, an engine and a database of one test's own.
+
+use anyhow::Context;
+use domain::{
+    Code, CustomerId, FlowId, MemberNo, Money, Points, PosId, ShopId, Terms, conversion::State,
+};
+use engine::{
+    Engine, LEASE, Observer, Stopped,
+    ports::{Clock, Peers, Ports},
+    store::{Begun, Event, Request, Row, Start, Store},
+};
+use iso_currency::Currency;
+use sandbox::Sandbox;
+use serde_json::{Value, json};
+use server::{
+    clock::SystemClock,
+    http_client, ids,
+    points::http::{HttpPoints, Settings as PointsSettings},
+    shopify::{Auth, CombinesWith, Settings as ShopifySettings, Shopify, Source},
+    store::SqliteStore,
+};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tempfile::TempDir;
+
+pub const CUSTOMER: &str = "12345";
+
+/// What the sandbox's demo customers have at the start.
+pub fn demo_balance(customer: &str) -> i64 {
+    match customer {
+        "12345" => 1_250,
+        "23456" => 300,
+        "34567" => 8_400,
+        "45678" => 52_000,
+        "56789" => 990,
+        "78901" => 15_700,
+        "89012" => 2_100,
+        _ => 0,
+    }
+}
+
+/// What the points book can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Till {
+    LookUp,
+    Replay,
+    Blind,
+}
+
+impl Till {
+    pub const ALL: [Till; 3] = [Till::LookUp, Till::Replay, Till::Blind];
+}
+
+/// A Shopify and a POS behind real HTTP.
+pub struct World {
+    pub base: String,
+    pub client: reqwest::Client,
+}
+
+impl World {
+    pub async fn start(till: Till) -> anyhow::Result<Self> {
+        let options = sandbox::Options {
+            lookup: till == Till::LookUp,
+            idempotency: till == Till::Replay,
+            ..sandbox::Options::default()
+        };
+        let sandbox = Sandbox::open(options)?;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let base = format!("http://{}", listener.local_addr()?);
+        tokio::spawn(async move { axum::serve(listener, sandbox.router()).await });
+        Ok(Self { base, client: http_client::http_client() })
+    }
+
+    pub async fn books(&self) -> anyhow::Result<Value> {
+        let answer = self.client.get(format!("{}/sandbox/api/books", self.base)).send().await?;
+        Ok(answer.json().await?)
+    }
+
+    pub async fn fault(&self, call: &str, fault: &str, times: u32) -> anyhow::Result<()> {
+        let body = json!({"call": call, "fault": fault, "times": times, "after_s": after(fault)});
+        let url = format!("{}/sandbox/api/faults", self.base);
+        let answer = self.client.put(url).json(&body).send().await?;
+        anyhow::ensure!(answer.status().is_success(), "{}", answer.text().await?);
+        Ok(())
+    }
+
+    pub async fn heal(&self) -> anyhow::Result<()> {
+        let url = format!("{}/sandbox/api/faults", self.base);
+        self.client.delete(url).send().await?.error_for_status()?;
+        Ok(())
+    }
+
+    pub fn peers(&self, till: Till) -> Peers {
+        let points = HttpPoints::new(
+            PointsSettings {
+                base_url: format!("{}/pos", self.base),
+                token: "demo-pos-token".to_owned().into(),
+                lookup: till == Till::LookUp,
+                idempotency: till == Till::Replay,
+                expiry: false,
+                horizon: Duration::from_secs(3),
+            },
+            self.client.clone(),
+        );
+        let shopify = Shopify::new(
+            ShopifySettings {
+                base_url: self.base.clone(),
+                api_version: "2026-10".to_owned(),
+                auth: Auth::Token("demo-shopify-token".to_owned().into()),
+                currency: Currency::JPY,
+                combines_with: CombinesWith::default(),
+                pos_id: Source::ShopifyId,
+                member_no: Source::ShopifyId,
+            },
+            self.client.clone(),
+        );
+        Peers { points: Arc::new(points), coupons: Arc::new(shopify) }
+    }
+}
+
+/// Late answers come after every limit; late arrivals come before the horizon.
+fn after(fault: &str) -> f64 {
+    match fault {
+        "late" => 17.0,
+        "apply_later" => 1.5,
+        _ => 20.0,
+    }
+}
+
+struct OneShop(Peers);
+
+impl Ports for OneShop {
+    fn of(&self, _: &ShopId) -> Option<&Peers> {
+        Some(&self.0)
+    }
+}
+
+struct Quiet;
+
+impl Observer for Quiet {
+    fn committed(&self, _: &Row, _: &Event, _: domain::At) {}
+    fn performed(&self, _: &ShopId, _: &'static str, _: &'static str, _: Duration) {}
+}
+
+pub fn engine(store: Arc<dyn Store>, peers: Peers) -> Engine {
+    Engine {
+        store,
+        ports: Arc::new(OneShop(peers)),
+        clock: Arc::new(SystemClock),
+        observer: Arc::new(Quiet),
+    }
+}
+
+pub fn open(folder: &TempDir) -> anyhow::Result<Arc<SqliteStore>> {
+    open_at(&folder.path().join("kaeru.db"))
+}
+
+fn open_at(path: &Path) -> anyhow::Result<Arc<SqliteStore>> {
+    Ok(Arc::new(SqliteStore::open(path, SystemClock.now())?))
+}
+
+/// A conversion of 500 points by the demo customer.
+pub fn wish(check: bool) -> Start {
+    let now = SystemClock.now();
+    let points = Points::new(500).unwrap_or(Points::ZERO);
+    let amount = Money { minor: 500, currency: Currency::JPY };
+    let member_no = MemberNo::from("70934");
+    let code: Code = domain::coupon::code(&member_no, amount, ids::random());
+    Start {
+        id: ids::flow(now),
+        terms: Terms {
+            shop: ShopId::from("main"),
+            customer: CustomerId(12345),
+            pos_id: PosId::from(CUSTOMER),
+            member_no,
+            points,
+            amount,
+            code,
+            day: now.timestamp().to_zoned(jiff::tz::TimeZone::UTC).date(),
+            created_at: now,
+            expires_at: now.plus(Duration::from_secs(86_400 * 365)),
+        },
+        request: Request { key: ids::text(now), fingerprint: "f".to_owned() },
+        check,
+        daily_limit: Points::new(10_000).unwrap_or(Points::ZERO),
+        balance: Points::new(1_250).unwrap_or(Points::ZERO),
+        now,
+        lease_until: now.plus(LEASE),
+    }
+}
+
+pub async fn begin(engine: &Engine, check: bool) -> anyhow::Result<Row> {
+    match engine.start(wish(check)).await? {
+        Begun::Started(row) => Ok(row),
+        other => anyhow::bail!("did not start: {other:?}"),
+    }
+}
+
+/// Nothing more is to come of it but the clean-up after a quiet day, or a person's word.
+pub fn is_quiet(state: &State) -> bool {
+    match state {
+        // Nothing has appeared in its first seconds; the last look is minutes away.
+        State::Chasing { until, .. } => {
+            let since = domain::conversion::CREATE_HORIZON.saturating_sub(Duration::from_secs(6));
+            SystemClock.now().plus(since) >= *until
+        }
+        State::Completed { .. } | State::Dead { .. } | State::Failed { .. } => true,
+        state => matches!(state, State::InReview { .. }),
+    }
+}
+
+/// Works like the service's worker until the flow is quiet.
+pub async fn settle(engine: &Engine, id: FlowId, patience: Duration) -> anyhow::Result<Row> {
+    let deadline = Instant::now() + patience;
+    loop {
+        for row in engine.claim(16).await? {
+            match engine.drive(row, false).await {
+                Ok(_) | Err(Stopped::LeaseLost) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let row = engine.store.load(id).await?.context("the flow")?;
+        if is_quiet(&row.conversion.state) {
+            return Ok(row);
+        }
+        anyhow::ensure!(Instant::now() < deadline, "stuck in {:?}", row.conversion.state);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
