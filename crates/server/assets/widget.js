@@ -85,8 +85,7 @@ code{font:700 1.25rem/1.4 ui-monospace,Menlo,monospace;border-style:dashed;displ
 li code{border:0;padding:0;min-height:0;font-size:1rem}.n{font-weight:700;font-variant-numeric:tabular-nums}
 .tag{font-size:.75rem;border-radius:99px;padding:2px 10px;border:1px solid var(--ln);color:var(--mu)}
 .active{border-color:var(--a);color:var(--a)}.pair{border-left:3px solid var(--a);padding-left:12px}
-.go{all:unset;cursor:pointer;color:var(--a);font-size:.875rem}.go:focus-visible{outline:3px solid}
-.hit{background:color-mix(in srgb,var(--a) 14%,transparent)}summary{cursor:pointer;padding:8px 0}
+summary{cursor:pointer;padding:8px 0}
 svg{display:block;width:100%;height:72px;background:#fff;border-radius:6px;padding:8px 0}
 .spin{width:1em;height:1em;display:inline-block;border:2px solid;border-right-color:transparent;
  border-radius:50%;animation:s 1s linear infinite;vertical-align:-.1em;margin-right:8px}
@@ -123,7 +122,7 @@ function h(tag, props, ...children) {
     if (name in el) el[name] = value;
     else el.setAttribute(name, value);
   }
-  el.append(...children.flat().filter((child) => child != null && child !== ''));
+  el.append(...children.flat().filter((child) => child != null && child !== '' && child !== false));
   return el;
 }
 
@@ -134,3 +133,258 @@ sheet.replaceSync(CSS);
 
 class KaeruPoints extends HTMLElement {
   static observedAttributes = ['api', 'token', 'locale'];
+
+  connectedCallback() {
+    if (!this.shadowRoot) {
+      this.attachShadow({ mode: 'open' }).adoptedStyleSheets = [sheet];
+      this.main = h('main');
+      this.live = h('p', { className: 'sr', role: 'status' });
+      this.shadowRoot.append(this.main, this.live);
+    }
+    this.refresh().then(() => this.resume());
+  }
+
+  attributeChangedCallback(name, old, now) {
+    if (!this.main || old === now) return;
+    if (name !== 'locale') this.card = this.points = null;
+    this.connectedCallback();
+  }
+
+  get locale() {
+    const named = this.getAttribute('locale') || document.documentElement.lang || navigator.language;
+    return named.startsWith('ja') ? 'ja' : 'en';
+  }
+  get store() { return `kaeru ${this.api} ${(this.getAttribute('token') || '').split('.')[1] || ''}`; }
+  get api() { return (this.getAttribute('api') || home).replace(/\/$/, ''); }
+  t(key, ...values) {
+    return (TEXT[this.locale][key] ?? key).replace(/\$(\d)/g, (_, n) => values[n - 1]);
+  }
+  n(count) { return new Intl.NumberFormat(this.locale).format(count); }
+  pt(count) { return this.t('points', this.n(count)); }
+  money(m) {
+    const style = { style: 'currency', currency: m.currency };
+    return new Intl.NumberFormat(this.locale, style).format(m.amount);
+  }
+  day(at) { return new Intl.DateTimeFormat(this.locale, { dateStyle: 'medium' }).format(new Date(at)); }
+
+  async call(path, key, points) {
+    const token = this.tokenProvider ? await this.tokenProvider() : this.getAttribute('token');
+    const headers = { Authorization: `Bearer ${token}`, 'Accept-Language': this.locale };
+    const init = { headers };
+    if (key) {
+      headers['Content-Type'] = 'application/json';
+      headers['Idempotency-Key'] = key;
+      Object.assign(init, { method: 'POST', body: JSON.stringify({ points }) });
+    }
+    const answer = await fetch(`${this.api}/storefront/v1/${path}`, init);
+    const data = await answer.json().catch(() => ({}));
+    if (answer.status === 401) this.dispatchEvent(new Event('kaeru-unauthenticated'));
+    return { status: answer.status, data, wait: +answer.headers.get('Retry-After') || 1 };
+  }
+
+  async refresh() {
+    if (!this.tokenProvider && !this.getAttribute('token')) {
+      this.error = this.t('signin');
+      return this.render();
+    }
+    try {
+      const all = await Promise.all(['points', 'coupons', 'history'].map((path) => this.call(path)));
+      const bad = all.find((one) => one.status !== 200);
+      this.error = bad && (bad.status === 401 ? this.t('signin') : bad.data.detail || this.t('broken'));
+      if (!bad) [this.points, this.coupons, this.moves] = all.map((one) => one.data);
+    } catch { this.error = this.t('broken'); }
+    this.render();
+  }
+
+  /** What a reload, or a lost answer, left behind. */
+  resume() {
+    const left = sessionStorage.getItem(this.store);
+    if (left && !this.card) this.pursue(JSON.parse(left));
+  }
+
+  convert(points) {
+    if (this.card?.busy) return;
+    const key = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+    this.pursue({ key, points });
+  }
+
+  /** Asks with the same key until there is an end. */
+  async pursue(wish) {
+    sessionStorage.setItem(this.store, JSON.stringify(wish));
+    this.show({ busy: 1, text: 'busy' });
+    const calm = setTimeout(() => this.card?.busy && this.show({ ...this.card, calm: 1 }), 3000);
+    for (let pause = 1, misses = 0; ; pause = Math.min(pause * 1.5, 5)) {
+      let got;
+      try {
+        got = await (wish.id ? this.call(`conversions/${wish.id}`)
+          : this.call('conversions', wish.key, wish.points));
+      } catch { got = { status: 0, data: {}, wait: 1 }; misses += 1; }
+      const { status, data } = got;
+      if (status === 0 && misses === 2) this.show({ busy: 1, text: 'busy', note: 'lost' });
+      if (data.status === 'completed') { this.end({ done: data }); break; }
+      if (data.status === 'confirming' || data.status === 'processing') {
+        wish.id = data.id;
+        sessionStorage.setItem(this.store, JSON.stringify(wish));
+        if (data.status === 'confirming') this.show({ busy: 1, text: 'confirming', note: 'safe' });
+      } else if (![0, 409].includes(status) || data.type?.endsWith('in-doubt')) {
+        this.end({ failed: data.problem || data, again: status === 503 && wish });
+        break;
+      }
+      await new Promise((next) => setTimeout(next, 1000 * Math.max(pause, got.wait)));
+    }
+    clearTimeout(calm);
+  }
+
+  async end(card) {
+    sessionStorage.removeItem(this.store);
+    this.card = card;
+    const id = card.done?.id;
+    this.dispatchEvent(new CustomEvent('kaeru-conversion', { detail: { id, status: id ? 'completed' : 'failed' } }));
+    await this.refresh();
+    this.live.textContent = this.t(id ? 'done' : 'failed');
+    this.shadowRoot.querySelector('.focus')?.focus();
+  }
+
+  show(card) {
+    this.card = card;
+    this.live.textContent = this.t(card.text);
+    this.render();
+  }
+
+  render() {
+    if (this.error && !this.points) {
+      const again = h('button', { onclick: () => this.refresh() }, this.t('retry'));
+      return this.main.replaceChildren(h('section', null, h('p', { className: 'er' }, this.error), again));
+    }
+    if (!this.points) return this.main.replaceChildren(h('section', null, this.t('loading')));
+    this.main.replaceChildren(this.top(), this.form(), this.list('coupons', this.coupons, this.coupon),
+      this.list('history', this.moves, this.move));
+  }
+
+  top() {
+    const { balance, worth, expiring: [soon] } = this.points;
+    return h('section', { className: 'top' }, h('p', { className: 'mu' }, this.t('balance')),
+      h('p', { className: 'big n' }, this.pt(balance)),
+      worth && h('p', null, this.t('worth', this.money(worth))),
+      soon && h('p', { className: 'mu' }, this.t('expiring', this.pt(soon.points), this.day(soon.expires_at))));
+  }
+
+  title(text, focus) { return h('h3', { tabIndex: -1, className: focus ? 'focus' : '' }, text); }
+
+  copy(code) {
+    const button = h('button', { onclick: async () => {
+      try { await navigator.clipboard.writeText(code); } catch {
+        const box = h('textarea', { value: code });
+        this.shadowRoot.append(box); box.select(); document.execCommand('copy'); box.remove();
+      }
+      button.textContent = this.live.textContent = this.t('copied');
+    } }, this.t('copy'));
+    return button;
+  }
+
+  form() {
+    const { done, failed, again, busy, text, note, calm } = this.card ?? {};
+    const close = (label) => h('button', { onclick: () => { this.card = null; this.render(); } }, label);
+    if (done) {
+      const { code, amount, expires_at } = done.coupon;
+      return h('section', { className: 'result' }, this.title(this.t('done'), 1),
+        h('p', { className: 'big n' }, this.money(amount)),
+        h('code', { 'aria-label': this.t('code') }, code), this.copy(code),
+        h('p', { className: 'mu' }, this.t('until', this.day(expires_at))),
+        h('p', null, this.t('used', this.pt(done.points), this.pt(done.balance.after ?? this.points.balance))),
+        h('details', null, h('summary', null, this.t('till')), barcode(code)), close(this.t('again')));
+    }
+    if (failed) {
+      return h('section', { className: 'failed' }, this.title(failed.title || this.t('failed'), 1),
+        h('p', { className: 'er' }, failed.detail || this.t('broken')), h('p', null, this.t('kept')),
+        again && h('button', { className: 'pri', onclick: () => this.pursue(again) }, this.t('retry')),
+        close(this.t('close')));
+    }
+    const { balance, minimum, unit, daily_remaining: rest } = this.points;
+    const most = Math.floor(Math.min(balance, rest) / unit) * unit;
+    const head = [this.title(this.t('convert')),
+      h('p', { className: 'mu' }, this.t('limits', this.pt(minimum), this.pt(unit), this.pt(rest)))];
+    if (busy) {
+      return h('section', { 'aria-busy': 'true', className: text }, ...head,
+        h('button', { className: 'pri', disabled: true }, h('span', { className: 'spin' }), this.t(text)),
+        (note || calm) && h('p', null, this.t(note || 'calm')));
+    }
+    if (most < minimum) {
+      const few = rest < minimum ? this.t('tomorrow') : this.t('few', this.pt(minimum - balance));
+      return h('section', null, ...head, h('p', null, few));
+    }
+    return h('section', null, ...head, ...this.inputs(most));
+  }
+
+  inputs(most) {
+    const { balance, minimum, unit, worth, daily_remaining: rest } = this.points;
+    const error = h('p', { className: 'er', id: 'e', role: 'alert' });
+    const preview = h('p');
+    const submit = h('button', { className: 'pri' }, this.t('submit'));
+    const input = h('input', { type: 'number', inputMode: 'numeric', step: unit, min: minimum, max: most,
+      'aria-label': this.t('amount'), 'aria-describedby': 'e' });
+    const wrong = (v) => !Number.isInteger(v) ? this.t('number') : v < minimum ? this.t('minimum', this.pt(minimum))
+      : v % unit ? this.t('unit', this.pt(unit)) : v > balance ? this.t('short', this.pt(most))
+        : v > rest ? this.t('today', this.pt(rest)) : '';
+    const presets = [...new Set([minimum, unit * 5, unit * 10, most])].filter((v) => v >= minimum && v <= most);
+    const chips = presets.sort((a, b) => a - b).map((v) =>
+      h('button', { type: 'button', onclick: () => set(v) }, this.n(v)));
+    const set = (v) => {
+      if (v !== undefined) input.value = v;
+      const now = input.value === '' ? NaN : +input.value;
+      const bad = wrong(now);
+      error.textContent = bad;
+      input.setAttribute('aria-invalid', !!bad);
+      submit.disabled = !!bad;
+      const value = { amount: (worth.amount / balance) * now, currency: worth.currency };
+      preview.textContent = bad ? '' : this.t('preview', this.pt(now), this.money(value), this.pt(balance - now));
+      chips.forEach((chip, i) => chip.setAttribute('aria-pressed', presets[i] === now));
+    };
+    const by = (d) => () => set(Math.min(most, Math.max(minimum, (+input.value || 0) + d)));
+    input.oninput = () => set();
+    const step = h('div', { className: 'step' },
+      h('button', { type: 'button', 'aria-label': this.t('less'), onclick: by(-unit) }, '−'), input,
+      h('button', { type: 'button', 'aria-label': this.t('more'), onclick: by(unit) }, '+'));
+    const onsubmit = (event) => {
+      event.preventDefault();
+      if (wrong(+input.value)) return;
+      submit.disabled = true;
+      this.convert(+input.value);
+    };
+    set(Math.min(most, Math.max(minimum, unit * 5)));
+    return [h('form', { className: 'set', noValidate: true, onsubmit },
+      h('div', { className: 'chips' }, chips), step, error, preview, submit)];
+  }
+
+  list(name, page, row) {
+    const more = page.next_cursor && h('button', { onclick: async () => {
+      const next = await this.call(`${name}?cursor=${encodeURIComponent(page.next_cursor)}`);
+      if (next.status === 200) {
+        page.items.push(...next.data.items);
+        page.next_cursor = next.data.next_cursor;
+        this.render();
+      }
+    } }, this.t('next'));
+    return h('section', { className: name }, h('h3', null, this.t(name)), page.items.length
+      ? h('ul', null, page.items.map(row, this)) : h('p', { className: 'mu' }, this.t('none')), more);
+  }
+
+  coupon(c) {
+    return h('li', null, h('div', { className: 'row' }, h('code', null, c.code),
+      h('span', { className: `tag ${c.status}` }, this.t(`s-${c.status}`))),
+    h('div', { className: 'row' }, h('span', null, this.money(c.amount), ' ',
+      h('span', { className: 'mu' }, this.t('until', this.day(c.expires_at)))),
+    c.status === 'active' && this.copy(c.code)));
+  }
+
+  move(m) {
+    const kind = m.reference.split('-')[0];
+    const other = m.linked_to && this.moves.items.find((one) => one.reference === m.linked_to);
+    return h('li', { className: m.linked_to ? 'pair' : '' }, h('div', { className: 'row' },
+      h('span', null, this.t(kind)), h('span', { className: 'n' }, `${m.points > 0 ? '+' : ''}${this.n(m.points)}`)),
+    h('p', { className: 'mu' }, this.day(m.at), m.balance == null ? '' : ` · ${this.pt(m.balance)}`),
+    other && h('p', { className: 'mu' }, this.t(m.points > 0 ? 'forth' : 'back', this.day(other.at))));
+  }
+}
+customElements.define('kaeru-points', KaeruPoints);
+})();

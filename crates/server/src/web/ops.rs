@@ -11,6 +11,7 @@ use axum::{
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::{Arc, atomic::Ordering};
+use tower_http::compression::CompressionLayer;
 
 #[derive(rust_embed::RustEmbed)]
 #[folder = "assets/"]
@@ -21,8 +22,15 @@ pub fn routes(metrics: PrometheusHandle) -> Router<Arc<App>> {
         .route("/healthz", get(|| async { "ok" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(move |state: State<Arc<App>>| scrape(state, metrics.clone())))
+        .merge(assets())
+}
+
+/// Compressed: the widget travels in less than half of its size.
+fn assets() -> Router<Arc<App>> {
+    Router::new()
         .route("/widget.js", get(|| async { asset("widget.js") }))
         .route("/assets/{file}", get(|Path(file): Path<String>| async move { asset(&file) }))
+        .layer(CompressionLayer::new())
 }
 
 /// Ready: not stopping, and the database answers.
