@@ -8,6 +8,7 @@ use server::{
 };
 use std::{
     future::Future,
+    io::Write,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -20,6 +21,11 @@ const STOP_PATIENCE: Duration = Duration::from_secs(25);
 
 fn run<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+/// To standard output, whose reader may be gone: a service does not end for that.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -35,7 +41,7 @@ pub fn serve(path: &Path) -> anyhow::Result<()> {
         let at = listener.local_addr()?;
         let metrics = telemetry::metrics()?;
         let app = App::open(config, false)?;
-        println!("Kaeru is ready at http://{at}");
+        say(&format!("Kaeru is ready at http://{at}"));
         let router = web::router(Arc::clone(&app), metrics);
         until_stopped(listener, router, app).await
     })
@@ -119,7 +125,7 @@ pub fn sandbox(listen: SocketAddr, journal: Option<PathBuf>) -> anyhow::Result<(
         let options = sandbox::Options { journal, ..sandbox::Options::default() };
         let sandbox = sandbox::Sandbox::open(options)?;
         let listener = bind(listen).await?;
-        println!("The sandbox is ready at http://{}/sandbox", listener.local_addr()?);
+        say(&format!("The sandbox is ready at http://{}/sandbox", listener.local_addr()?));
         axum::serve(listener, sandbox.router()).with_graceful_shutdown(signal()).await?;
         Ok(())
     })
@@ -155,13 +161,16 @@ async fn demo_in(port: u16, folder: &Path) -> anyhow::Result<()> {
     let config = Config::load(&file)?;
     let metrics = telemetry::metrics()?;
     let app = App::open(config, true)?;
-    println!("Kaeru's demo is ready.\n");
-    println!("  Storefront    http://{service}/shop      (sign in as customer 12345)");
-    println!("  Switchboard   http://{service}/sandbox   (break the POS or Shopify on purpose)");
-    println!("  API           http://{service}/docs");
-    println!("  Metrics       http://{service}/metrics");
-    println!("  Shopify, POS  http://{peers_at}");
-    println!("  Configuration {}\n", file.display());
+    say(&format!(
+        "Kaeru's demo is ready.\n\n\
+         \x20 Storefront    http://{service}/shop      (sign in as customer 12345)\n\
+         \x20 Switchboard   http://{service}/sandbox   (break the POS or Shopify on purpose)\n\
+         \x20 API           http://{service}/docs\n\
+         \x20 Metrics       http://{service}/metrics\n\
+         \x20 Shopify, POS  http://{peers_at}\n\
+         \x20 Configuration {}\n",
+        file.display()
+    ));
     let router = switchboard.merge(web::router(Arc::clone(&app), metrics));
     until_stopped(listener, router, app).await
 }

@@ -16,12 +16,12 @@ macro_rules! operation {
     ($name:ident, $file:tt) => {
         #[derive(GraphQLQuery)]
         #[graphql(
-                    schema_path = "src/shopify/schema.graphql",
-                    query_path = $file,
-                    variables_derives = "Debug, Clone",
-                    response_derives = "Debug",
-                    skip_serializing_none
-                )]
+                            schema_path = "src/shopify/schema.graphql",
+                            query_path = $file,
+                            variables_derives = "Debug, Clone",
+                            response_derives = "Debug",
+                            skip_serializing_none
+                        )]
         pub struct $name;
     };
 }

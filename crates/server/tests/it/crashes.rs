@@ -47,12 +47,7 @@ impl Store for Dying {
     async fn claim(&self, now: At, lease: Duration, most: usize) -> Result<Vec<Row>, StoreError> {
         self.inner.claim(now, lease, most).await
     }
-    async fn seize(
-        &self,
-        id: FlowId,
-        now: At,
-        lease: Duration,
-    ) -> Result<Option<Row>, StoreError> {
+    async fn seize(&self, id: FlowId, now: At, lease: Duration) -> Result<Option<Row>, StoreError> {
         self.inner.seize(id, now, lease).await
     }
     async fn load(&self, id: FlowId) -> Result<Option<Row>, StoreError> {
@@ -116,7 +111,11 @@ async fn case(
         _ => Told::Failed,
     };
     anyhow::ensure!(told != Told::Waits || till == Till::Blind, "needs no person");
-    match laws::broken(&world.books().await?, support::demo_balance, &BTreeMap::from([(code, told)])) {
+    match laws::broken(
+        &world.books().await?,
+        support::demo_balance,
+        &BTreeMap::from([(code, told)]),
+    ) {
         None => Ok(()),
         Some(law) => anyhow::bail!("{law}; told {told:?}"),
     }

@@ -2,14 +2,16 @@
 //! repeat their requests by key. Afterwards the sandbox's books and what the clients were told must
 //! agree.
 
-use crate::laws::{self, Told};
+use crate::{
+    laws::{self, Told},
+    process::start,
+};
 use anyhow::Context;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
-    io::{BufRead, BufReader},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::Command,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -21,36 +23,6 @@ const KILLS: u32 = 12;
 const CLIENTS: u64 = 8;
 const FIRST_CUSTOMER: u64 = 900_000;
 const BALANCE: i64 = 1_000_000;
-
-/// A child that does not outlive the test.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Gone already is as good.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Starts the binary and reads the first address that it prints.
-fn start(arguments: &[&str]) -> anyhow::Result<(Process, String)> {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_kaeru"))
-        .args(arguments)
-        .env("RUST_LOG", "off")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()?;
-    let output = child.stdout.take().context("stdout")?;
-    let process = Process(child);
-    for line in BufReader::new(output).lines() {
-        if let Some(at) = line?.split("http://").nth(1) {
-            let address = at.split(['/', ' ']).next().unwrap_or(at);
-            return Ok((process, format!("http://{address}")));
-        }
-    }
-    anyhow::bail!("{arguments:?} printed no address")
-}
 
 fn config(folder: &Path, sandbox: &str, port: u16) -> String {
     let database = folder.join("kaeru.db");

@@ -5,4 +5,5 @@ mod faults;
 mod http_api;
 mod kill;
 mod laws;
+mod process;
 mod support;

@@ -26,7 +26,7 @@ use std::{
 };
 use tempfile::TempDir;
 
-pub const CUSTOMER: &str = "12345";
+const CUSTOMER: &str = "12345";
 
 /// What the sandbox's demo customers have at the start.
 pub fn demo_balance(customer: &str) -> i64 {
@@ -84,12 +84,6 @@ impl World {
         let url = format!("{}/sandbox/api/faults", self.base);
         let answer = self.client.put(url).json(&body).send().await?;
         anyhow::ensure!(answer.status().is_success(), "{}", answer.text().await?);
-        Ok(())
-    }
-
-    pub async fn heal(&self) -> anyhow::Result<()> {
-        let url = format!("{}/sandbox/api/faults", self.base);
-        self.client.delete(url).send().await?.error_for_status()?;
         Ok(())
     }
 

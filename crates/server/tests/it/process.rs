@@ -1,0 +1,38 @@
+//! The real binary as a child process.
+
+use anyhow::Context;
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+/// A child that does not outlive the test.
+pub struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Gone already is as good.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts the binary and reads the first address that it prints.
+pub fn start(arguments: &[&str]) -> anyhow::Result<(Process, String)> {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kaeru"))
+        .args(arguments)
+        .env("RUST_LOG", "off")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let output = child.stdout.take().context("stdout")?;
+    let process = Process(child);
+    let mut lines = BufReader::new(output).lines();
+    let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
+        let at = line.split("http://").nth(1)?.to_owned();
+        at.split(['/', ' ']).next().map(|address| format!("http://{address}"))
+    });
+    // What it prints later must not stop it.
+    std::thread::spawn(move || lines.for_each(drop));
+    Ok((process, address.with_context(|| format!("{arguments:?} printed no address"))?))
+}
