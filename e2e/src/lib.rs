@@ -1,1 +1,1 @@
-//! e2e
+//! Browser tests live in `tests/`: they drive the real binary in headless Chromium.

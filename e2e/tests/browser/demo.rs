@@ -1,0 +1,71 @@
+//! The real binary in demo mode, as a child process.
+
+use anyhow::Context;
+use serde_json::{Value, json};
+use std::{
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
+pub struct Demo {
+    child: Child,
+    pub base: String,
+    client: reqwest::Client,
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // Gone already is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn binary() -> PathBuf {
+    std::env::var_os("KAERU_BIN").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/debug/kaeru")),
+        PathBuf::from,
+    )
+}
+
+impl Demo {
+    pub fn start() -> anyhow::Result<Self> {
+        let binary = binary();
+        let mut child = Command::new(&binary)
+            .args(["demo", "--port", "0"])
+            .env("RUST_LOG", "off")
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| {
+                format!("{}: run `cargo xtask test`, which builds it first", binary.display())
+            })?;
+        let mut lines = BufReader::new(child.stdout.take().context("stdout")?).lines();
+        let base = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            let at = line.split("http://").nth(1)?.split('/').next()?.to_owned();
+            Some(format!("http://{at}"))
+        });
+        // What it prints later must not stop it.
+        std::thread::spawn(move || lines.for_each(drop));
+        let base = base.context("the demo printed no address")?;
+        Ok(Self { child, base, client: reqwest::Client::builder().no_proxy().build()? })
+    }
+
+    pub async fn books(&self) -> anyhow::Result<Value> {
+        let url = format!("{}/sandbox/api/books", self.base);
+        Ok(self.client.get(url).send().await?.json().await?)
+    }
+
+    pub async fn fault(&self, call: &str, fault: &str) -> anyhow::Result<()> {
+        let url = format!("{}/sandbox/api/faults", self.base);
+        let body = json!({"call": call, "fault": fault});
+        self.client.put(url).json(&body).send().await?.error_for_status()?;
+        Ok(())
+    }
+
+    pub async fn latency(&self, call: &str, ms: u64) -> anyhow::Result<()> {
+        let url = format!("{}/sandbox/api/latency", self.base);
+        self.client.put(url).json(&json!({call: ms})).send().await?.error_for_status()?;
+        Ok(())
+    }
+}

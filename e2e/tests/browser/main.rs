@@ -1,0 +1,5 @@
+//! The demo in a real browser: what a customer sees and presses, on a phone and on a desk.
+
+mod demo;
+mod page;
+mod storefront;
