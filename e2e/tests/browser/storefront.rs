@@ -19,7 +19,7 @@ fn deductions(books: &Value) -> usize {
     books["points"]["12345"]["movements"].as_array().map_or(0, Vec::len)
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn points_become_a_coupon_that_is_used_once() -> anyhow::Result<()> {
     let (demo, page) = (Demo::start()?, Page::open(390, false).await?);
     page.sign_in(&demo.base, 0).await?;
@@ -58,7 +58,7 @@ async fn points_become_a_coupon_that_is_used_once() -> anyhow::Result<()> {
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_shows_confirming_and_then_the_coupon_even_over_a_reload()
 -> anyhow::Result<()> {
     let (demo, page) = (Demo::start()?, Page::open(1280, false).await?);
@@ -76,7 +76,7 @@ async fn a_lost_answer_shows_confirming_and_then_the_coupon_even_over_a_reload()
     page.screenshot("shop-result-1280-ja").await
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_limits_are_said_before_the_error() -> anyhow::Result<()> {
     let (demo, page) = (Demo::start()?, Page::open(360, false).await?);
     page.sign_in(&demo.base, 0).await?;
@@ -102,7 +102,7 @@ async fn the_limits_are_said_before_the_error() -> anyhow::Result<()> {
     page.screenshot("shop-360-ja-300-points").await
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_says_that_nothing_changed() -> anyhow::Result<()> {
     let (demo, page) = (Demo::start()?, Page::open(390, true).await?);
     page.sign_in(&demo.base, 0).await?;
@@ -118,7 +118,7 @@ async fn a_refusal_says_that_nothing_changed() -> anyhow::Result<()> {
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn it_works_by_keyboard_and_in_english() -> anyhow::Result<()> {
     let (demo, page) = (Demo::start()?, Page::open(1280, false).await?);
     page.sign_in(&demo.base, 0).await?;
@@ -135,7 +135,7 @@ async fn it_works_by_keyboard_and_in_english() -> anyhow::Result<()> {
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_switchboard_breaks_the_till_and_shows_the_books() -> anyhow::Result<()> {
     let (demo, page) = (Demo::start()?, Page::open(1280, false).await?);
     page.driver.goto(format!("{}/sandbox", demo.base)).await?;
