@@ -1,1 +1,87 @@
-fn main() {}
+//! The budgets of DESIGN.md §6, measured: `cargo xtask bench`.
+//!
+//! ```text
+//!   bench ── spawns ──▶ kaeru serve   ──▶ kaeru sandbox ◀── bench bare (the floor: no database)
+//!     └── load over plain TCP ──▶ either, in turns, in one run
+//! ```
+//!
+//! Ratios of one run are what counts: a shared machine is as fast as its neighbours let it be.
+
+mod bare;
+mod books;
+mod children;
+mod clock;
+mod conversion;
+mod disk;
+mod http;
+mod latency;
+mod load;
+mod memory;
+mod metrics;
+mod process;
+mod sandbox;
+mod service;
+mod soak;
+mod stand;
+mod start;
+mod stats;
+mod table;
+mod token;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "bench", about = "Measures Kaeru against its budgets", version)]
+struct Arguments {
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Conversions per second, latency, CPU and commits, beside the bare handler
+    Conversion(conversion::Options),
+    /// Time to coupon with the other side's latencies as the merchant measured them
+    Latency(latency::Options),
+    /// From spawning the process to its readiness
+    Start(start::Options),
+    /// Resident memory, idle and under load
+    Memory(memory::Options),
+    /// Load, faults and `kill -9`, then compares all books
+    Soak(soak::Options),
+    /// The floor: the same three calls without database and rules
+    #[command(hide = true)]
+    Bare(bare::Options),
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().what) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(what: Option<What>) -> Result<()> {
+    if let Some(What::Bare(options)) = what {
+        // A service's usual runtime, as Kaeru has it.
+        return tokio::runtime::Runtime::new()?.block_on(bare::run(options));
+    }
+    // One thread: what the load takes is taken from those who are measured.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match what {
+            Some(What::Conversion(options)) => conversion::run(&options).await.map(drop),
+            Some(What::Latency(options)) => latency::run(&options).await.map(drop),
+            Some(What::Start(options)) => start::run(&options).await.map(drop),
+            Some(What::Memory(options)) => memory::run(&options).await.map(drop),
+            Some(What::Soak(options)) => soak::run(&options).await,
+            Some(What::Bare(_)) | None => table::run().await,
+        }
+    })
+}

@@ -48,8 +48,8 @@ pub fn run(command: &mut Command) -> Result<()> {
 /// When it cannot be started.
 pub fn run_and_read(command: &mut Command, mut each: impl FnMut(&str)) -> Result<bool> {
     show(command);
-    let started = || format!("could not start {}", line(command));
-    let mut child = command.stdout(Stdio::piped()).spawn().with_context(started)?;
+    let started = format!("could not start {}", line(command));
+    let mut child = command.stdout(Stdio::piped()).spawn().context(started)?;
     if let Some(output) = child.stdout.take() {
         let mut output = BufReader::new(output);
         let mut bytes = Vec::new();

@@ -1,7 +1,8 @@
 //! Shopify's leaky bucket: a query may run only when its whole cost is there.
 
 use std::sync::Mutex;
-use std::time::Instant;
+
+use tokio::time::Instant;
 
 use crate::options::Bucket;
 

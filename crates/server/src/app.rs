@@ -19,7 +19,7 @@ use jiff::tz::TimeZone;
 use quick_cache::sync::Cache;
 use secrecy::SecretString;
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -51,7 +51,7 @@ pub struct Shop {
 
 pub struct App {
     pub public_url: String,
-    pub shops: HashMap<ShopId, Shop>,
+    pub shops: BTreeMap<ShopId, Shop>,
     pub engine: Arc<Engine>,
     pub reads: Arc<Reads>,
     pub clock: SystemClock,
@@ -73,7 +73,7 @@ pub struct Memory {
     waiting: Mutex<HashMap<FlowId, oneshot::Sender<Row>>>,
 }
 
-struct Registry(HashMap<ShopId, Peers>);
+struct Registry(BTreeMap<ShopId, Peers>);
 
 impl Ports for Registry {
     fn of(&self, shop: &ShopId) -> Option<&Peers> {
@@ -90,7 +90,7 @@ impl App {
         let clock = SystemClock;
         let store = Arc::new(SqliteStore::open(&config.database, clock.now())?);
         let client = http_client::http_client();
-        let shops: HashMap<ShopId, Shop> = config
+        let shops: BTreeMap<ShopId, Shop> = config
             .shops
             .into_iter()
             .map(|shop| (shop.id.clone(), open_shop(shop, &client)))

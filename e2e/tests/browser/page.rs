@@ -5,9 +5,10 @@ use serde_json::Value;
 use std::{
     path::Path,
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 use thirtyfour::prelude::*;
+use tokio::time::Instant;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Selects inside the widget's shadow root.
@@ -69,7 +70,13 @@ impl Page {
             }
         };
         let client = reqwest::Client::builder().no_proxy().build()?;
-        let page = Self { driver, _chromedriver: Chromedriver(chromedriver), url, client, _profile: profile };
+        let page = Self {
+            driver,
+            _chromedriver: Chromedriver(chromedriver),
+            url,
+            client,
+            _profile: profile,
+        };
         page.resize(width, 1000).await?;
         if dark {
             let dark = serde_json::json!([{"name": "prefers-color-scheme", "value": "dark"}]);

@@ -81,12 +81,9 @@ async fn the_limits_are_said_before_the_error() -> anyhow::Result<()> {
     let (demo, page) = (Demo::start()?, Page::open(360, false).await?);
     page.sign_in(&demo.base, 0).await?;
     assert!(page.fits().await?, "no sideways scrolling at 360 px");
-    for (typed, says) in [
-        ("50", "100 ポイント以上"),
-        ("150", "100 ポイント単位"),
-        ("1300", "残高"),
-        ("", "数字"),
-    ] {
+    for (typed, says) in
+        [("50", "100 ポイント以上"), ("150", "100 ポイント単位"), ("1300", "残高"), ("", "数字")]
+    {
         let enter = format!(
             "const i = w.querySelector('input'); i.value = '{typed}'; \
              i.dispatchEvent(new Event('input')); \

@@ -1,21 +1,29 @@
-//! A till that offers the POS contract (docs/http-api.md): balance, deduct, add, and optionally
-//! look-up and idempotency keys, by configuration.
+//! A till that offers the POS contract: balance, deduct, add, and optionally look-up and
+//! idempotency keys, by configuration.
 
-use crate::outcome;
+use crate::{
+    http_client::{Deadline, Reply, exchange},
+    outcome::{self, Stop, answer},
+};
 use async_trait::async_trait;
 use domain::{Points, PosId, Reference, Refusal, effect::Deduction};
-use engine::ports::{Answer, Movement, PointsBook, PointsOrder, Recovery, Why};
-use http::StatusCode;
+use engine::ports::{Answer, Movement, PointsBook, PointsOrder, Recovery};
+use http::{HeaderValue, StatusCode, header};
 use reqwest::{Client, RequestBuilder, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use std::time::Duration;
 
 /// How long after the first time a till is trusted to know an idempotency key.
 const REPLAY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+/// Above it a JSON number with a point is not exact.
+const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
 
+/// One shop's till, and what it can do.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// What comes before `/customers/…`.
     pub base_url: String,
     pub token: SecretString,
     /// It answers `GET …/points/transactions?reference=`.
@@ -28,17 +36,22 @@ pub struct Settings {
     pub horizon: Duration,
 }
 
+/// The points of one shop's customers, at a till that speaks HTTP.
 pub struct HttpPoints {
-    settings: Settings,
+    /// `None` where the settings hold no URL: every call is refused then.
+    base: Option<Url>,
+    /// `None` where the token cannot stand in a header.
+    authorization: Option<HeaderValue>,
+    recovery: Recovery,
     client: Client,
-    authorization: String,
 }
 
 #[derive(Deserialize)]
 struct Balance {
-    balance: i64,
+    balance: Value,
 }
 
+/// The bytes of an order: the same for the same order.
 #[derive(Serialize)]
 struct Deduct<'a> {
     amount: i64,
@@ -49,15 +62,19 @@ struct Deduct<'a> {
 #[derive(Deserialize)]
 struct Deducted {
     success: bool,
-    deducted: Option<i64>,
-    previous_balance: Option<i64>,
-    new_balance: Option<i64>,
-    error: Option<String>,
+    #[serde(default)]
+    deducted: Value,
+    #[serde(default)]
+    previous_balance: Value,
+    #[serde(default)]
+    new_balance: Value,
+    #[serde(default)]
+    error: Value,
 }
 
 #[derive(Deserialize)]
 struct Failed {
-    error: Option<String>,
+    error: Value,
 }
 
 #[derive(Deserialize)]
@@ -67,114 +84,189 @@ struct Transactions {
 
 #[derive(Deserialize)]
 struct Transaction {
-    reference: String,
-    amount: i64,
-    balance: Option<i64>,
+    #[serde(default)]
+    reference: Value,
+    #[serde(default)]
+    amount: Value,
+    #[serde(default)]
+    balance: Value,
+}
+
+fn not_built() -> Stop {
+    Stop::other("request_not_built")
+}
+
+fn read<T: DeserializeOwned>(reply: &Reply) -> Result<T, Stop> {
+    serde_json::from_slice(&reply.body).map_err(|_| Stop::UNREADABLE)
+}
+
+/// A whole number, written with a point or without.
+fn whole(value: &Value) -> Option<i64> {
+    let whole_float = || value.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < MOST_EXACT);
+    #[expect(clippy::cast_possible_truncation, reason = "whole, and within 2^53")]
+    value.as_i64().or_else(|| whole_float().map(|n| n as i64))
+}
+
+fn points(value: &Value) -> Option<Points> {
+    whole(value).and_then(Points::new)
 }
 
 impl HttpPoints {
     pub fn new(settings: Settings, client: Client) -> Self {
-        let authorization = format!("Bearer {}", settings.token.expose_secret());
-        Self { settings, client, authorization }
+        let bearer = format!("Bearer {}", settings.token.expose_secret());
+        let mut authorization = HeaderValue::from_str(&bearer).ok();
+        if let Some(value) = &mut authorization {
+            value.set_sensitive(true);
+        }
+        let recovery = if settings.idempotency {
+            Recovery::Replay { window: REPLAY_WINDOW }
+        } else if settings.lookup {
+            Recovery::LookUp { horizon: settings.horizon }
+        } else {
+            Recovery::Review
+        };
+        Self { base: Url::parse(&settings.base_url).ok(), authorization, recovery, client }
     }
 
-    fn url(&self, customer: &PosId, tail: &[&str]) -> Option<Url> {
-        let mut url = Url::parse(&self.settings.base_url).ok()?;
+    /// `…/customers/{id}/points/{tail}`, the id percent-encoded.
+    fn url(&self, customer: &PosId, tail: Option<&str>) -> Result<Url, Stop> {
+        let id = customer.as_str();
+        if matches!(id, "" | "." | "..") {
+            // Such a path would be another one.
+            return Err(Stop::Refused(Refusal::UnknownCustomer));
+        }
+        let mut url = self.base.clone().ok_or_else(not_built)?;
         url.path_segments_mut()
-            .ok()?
+            .map_err(|()| not_built())?
             .pop_if_empty()
-            .push("customers")
-            .push(customer.as_str())
-            .push("points")
+            .extend(["customers", id, "points"])
             .extend(tail);
-        Some(url)
+        Ok(url)
     }
 
+    /// Sends the request; a 2xx comes back, whatever it says.
     async fn send(
         &self,
+        call: &'static str,
         request: RequestBuilder,
-        limit: Duration,
-    ) -> Result<(StatusCode, Vec<u8>), Answer<()>> {
-        let request =
-            request.header(http::header::AUTHORIZATION, &self.authorization).timeout(limit);
-        let response = request.send().await.map_err(|error| outcome::of_error(&error))?;
-        let status = response.status();
-        if let Some(answer) = outcome::of_status(status, response.headers()) {
-            return Err(answer);
+        until: Deadline,
+    ) -> Result<Reply, Stop> {
+        let authorization = self.authorization.as_ref().ok_or_else(not_built)?;
+        let before = until.left();
+        let reply = exchange(request.header(header::AUTHORIZATION, authorization), until).await;
+        tracing::debug!(
+            call,
+            till = self.base.as_ref().and_then(Url::host_str),
+            status = reply.as_ref().ok().map(|reply| reply.status.as_u16()),
+            stop = ?reply.as_ref().err(),
+            took = ?before.saturating_sub(until.left()),
+            "points book"
+        );
+        let reply = reply?;
+        match of_status(&reply) {
+            Some(stop) => Err(stop),
+            None => Ok(reply),
         }
-        let body = response.bytes().await.map_err(|error| lost(&error))?;
-        Ok((status, body.to_vec()))
+    }
+
+    async fn read_balance(&self, customer: &PosId, until: Deadline) -> Result<Points, Stop> {
+        let request = self.client.get(self.url(customer, None)?);
+        let reply = self.send("balance", request, until).await?;
+        points(&read::<Balance>(&reply)?.balance).ok_or(Stop::UNREADABLE)
+    }
+
+    async fn send_deduct(
+        &self,
+        order: PointsOrder<'_>,
+        until: Deadline,
+    ) -> Result<Deduction, Stop> {
+        let reference = order.reference.as_str();
+        let body = Deduct { amount: order.points.get(), reason: order.reason, reference };
+        let mut request = self.client.post(self.url(order.customer, Some("deduct"))?).json(&body);
+        if matches!(self.recovery, Recovery::Replay { .. }) {
+            request = request.header("idempotency-key", reference);
+        }
+        let reply = self.send("deduct", request, until).await?;
+        deducted(&read(&reply)?, order.points)
+    }
+
+    async fn look_up(
+        &self,
+        customer: &PosId,
+        reference: &Reference,
+        until: Deadline,
+    ) -> Result<Vec<Movement>, Stop> {
+        let mut url = self.url(customer, Some("transactions"))?;
+        url.query_pairs_mut().append_pair("reference", reference.as_str());
+        let reply = self.send("lookup", self.client.get(url), until).await?;
+        let found = read::<Transactions>(&reply)?.transactions;
+        let ours = found.iter().filter(|found| found.reference == reference.as_str());
+        ours.map(|found| {
+            let points = whole(&found.amount).ok_or(Stop::UNREADABLE)?;
+            Ok(Movement { points, balance: self::points(&found.balance) })
+        })
+        .collect()
     }
 }
 
-/// The status came and the body did not: it may have been applied.
-fn lost(error: &reqwest::Error) -> Answer<()> {
-    Answer::Unknown(if error.is_timeout() { Why::TimedOut } else { Why::ConnectionLost })
+/// What a status other than a 2xx proves.
+fn of_status(reply: &Reply) -> Option<Stop> {
+    if reply.status.is_success() {
+        return None;
+    }
+    let stop = outcome::of_status(reply.status, &reply.headers);
+    Some(stop.unwrap_or_else(|| match reply.status.as_u16() {
+        401 | 403 => Stop::other("points_unauthorized"),
+        404 => Stop::Refused(Refusal::UnknownCustomer),
+        400..=499 => refused(reply),
+        // A redirect may be what is answered to a request that was carried out.
+        _ => Stop::UNREADABLE,
+    }))
 }
 
-fn retyped<T>(answer: Answer<()>) -> Answer<T> {
-    match answer {
-        Answer::Refused(refusal) => Answer::Refused(refusal),
-        Answer::Unknown(why) => Answer::Unknown(why),
-        Answer::Done(()) => Answer::Unknown(Why::Unreadable),
+/// A 4xx with the till's own code.
+fn refused(reply: &Reply) -> Stop {
+    let code = read::<Failed>(reply).ok().map(|failed| failed.error);
+    match code.as_ref().and_then(Value::as_str) {
+        Some("insufficient_points") if reply.status == StatusCode::UNPROCESSABLE_ENTITY => {
+            Stop::Refused(Refusal::InsufficientPoints)
+        }
+        Some(code) if is_code(code) => Stop::other(code),
+        _ => Stop::other(format!("points_http_{}", reply.status.as_u16())),
     }
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
-    serde_json::from_slice(body).ok()
+/// A word for programs; a sentence may name somebody.
+fn is_code(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    (1..=64).contains(&text.len()) && text.bytes().all(plain)
 }
 
-/// What a 4xx of the contract means.
-fn refused<T>(status: StatusCode, body: &[u8]) -> Answer<T> {
-    let code = read::<Failed>(body).and_then(|failed| failed.error);
-    Answer::Refused(match (status.as_u16(), code.as_deref()) {
-        (401 | 403, _) => Refusal::Other("points_unauthorized".to_owned()),
-        (404, _) => Refusal::UnknownCustomer,
-        (_, Some("insufficient_points")) => Refusal::InsufficientPoints,
-        (status, code) => Refusal::Other(code.map_or_else(|| status.to_string(), str::to_owned)),
+/// A 2xx: applied only where it says so, for just our amount.
+fn deducted(answer: &Deducted, asked: Points) -> Result<Deduction, Stop> {
+    if answer.success {
+        return if whole(&answer.deducted) == Some(asked.get()) {
+            let (before, after) = (points(&answer.previous_balance), points(&answer.new_balance));
+            Ok(Deduction { before, after })
+        } else {
+            Err(Stop::UNREADABLE)
+        };
+    }
+    Err(match answer.error.as_str() {
+        Some("insufficient_points") => Stop::Refused(Refusal::InsufficientPoints),
+        Some("unknown_customer") => Stop::Refused(Refusal::UnknownCustomer),
+        _ => Stop::UNREADABLE,
     })
-}
-
-fn not_built<T>() -> Answer<T> {
-    Answer::Refused(Refusal::Other("request_not_built".to_owned()))
 }
 
 #[async_trait]
 impl PointsBook for HttpPoints {
     async fn balance(&self, customer: &PosId, limit: Duration) -> Answer<Points> {
-        let Some(url) = self.url(customer, &[]) else { return not_built() };
-        let (status, body) = match self.send(self.client.get(url), limit).await {
-            Ok(answer) => answer,
-            Err(answer) => return retyped(answer),
-        };
-        if !status.is_success() {
-            return refused(status, &body);
-        }
-        match read::<Balance>(&body).and_then(|answer| Points::new(answer.balance)) {
-            Some(balance) => Answer::Done(balance),
-            None => Answer::Unknown(Why::Unreadable),
-        }
+        answer(self.read_balance(customer, Deadline::after(limit)).await)
     }
 
     async fn deduct(&self, order: PointsOrder<'_>, limit: Duration) -> Answer<Deduction> {
-        let Some(url) = self.url(order.customer, &["deduct"]) else { return not_built() };
-        let body = Deduct {
-            amount: order.points.get(),
-            reason: order.reason,
-            reference: order.reference.as_str(),
-        };
-        let mut request = self.client.post(url).json(&body);
-        if self.settings.idempotency {
-            request = request.header("Idempotency-Key", order.reference.as_str());
-        }
-        let (status, body) = match self.send(request, limit).await {
-            Ok(answer) => answer,
-            Err(answer) => return retyped(answer),
-        };
-        if !status.is_success() {
-            return refused(status, &body);
-        }
-        deducted(&body, order.points)
+        answer(self.send_deduct(order, Deadline::after(limit)).await)
     }
 
     async fn find(
@@ -183,51 +275,11 @@ impl PointsBook for HttpPoints {
         reference: &Reference,
         limit: Duration,
     ) -> Answer<Vec<Movement>> {
-        let Some(mut url) = self.url(customer, &["transactions"]) else { return not_built() };
-        url.query_pairs_mut().append_pair("reference", reference.as_str());
-        let (status, body) = match self.send(self.client.get(url), limit).await {
-            Ok(answer) => answer,
-            Err(answer) => return retyped(answer),
-        };
-        if !status.is_success() {
-            return refused(status, &body);
-        }
-        let Some(answer) = read::<Transactions>(&body) else {
-            return Answer::Unknown(Why::Unreadable);
-        };
-        let ours = answer.transactions.into_iter().filter(|t| t.reference == reference.as_str());
-        Answer::Done(
-            ours.map(|t| Movement { points: t.amount, balance: t.balance.and_then(Points::new) })
-                .collect(),
-        )
+        answer(self.look_up(customer, reference, Deadline::after(limit)).await)
     }
 
     fn recovery(&self) -> Recovery {
-        if self.settings.idempotency {
-            Recovery::Replay { window: REPLAY_WINDOW }
-        } else if self.settings.lookup {
-            Recovery::LookUp { horizon: self.settings.horizon }
-        } else {
-            Recovery::Review
-        }
-    }
-}
-
-/// A 2xx: applied only where it says so, for just our amount.
-fn deducted(body: &[u8], asked: Points) -> Answer<Deduction> {
-    match read::<Deducted>(body) {
-        Some(answer) if answer.success && answer.deducted == Some(asked.get()) => {
-            Answer::Done(Deduction {
-                before: answer.previous_balance.and_then(Points::new),
-                after: answer.new_balance.and_then(Points::new),
-            })
-        }
-        Some(answer) if !answer.success => match answer.error.as_deref() {
-            Some("insufficient_points") => Answer::Refused(Refusal::InsufficientPoints),
-            Some("unknown_customer") => Answer::Refused(Refusal::UnknownCustomer),
-            _ => Answer::Unknown(Why::Unreadable),
-        },
-        _ => Answer::Unknown(Why::Unreadable),
+        self.recovery
     }
 }
 

@@ -125,9 +125,11 @@ impl Report {
 }
 
 #[cfg(test)]
+mod saturation;
+
+#[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BinaryHeap;
 
     fn ms(count: u64) -> Duration {
         Duration::from_millis(count)
@@ -229,117 +231,6 @@ mod tests {
             let ticket = bucket.take(10.0, start).unwrap();
             bucket.settle(ticket, Some(senseless), start);
             assert!((bucket.level - 90.0).abs() < 1e-9, "{senseless:?}");
-        }
-    }
-
-    /// Shopify's side: what a call finds is decided when it arrives.
-    struct Truth {
-        level: f64,
-        at_ms: u64,
-    }
-
-    const RUN_MS: u64 = 120_000;
-    const COST: f64 = 10.0;
-
-    impl Truth {
-        fn arrive(&mut self, at_ms: u64) -> Option<f64> {
-            #[expect(clippy::cast_precision_loss, reason = "milliseconds of a test")]
-            let passed = (at_ms - self.at_ms) as f64 / 1_000.0;
-            self.level = (self.level + passed * 100.0).min(2_000.0);
-            self.at_ms = at_ms;
-            if self.level < COST {
-                return None;
-            }
-            self.level -= COST;
-            Some(self.level)
-        }
-    }
-
-    #[derive(PartialEq, Eq, PartialOrd, Ord)]
-    enum Event {
-        Try { replica: usize },
-        Arrive { replica: usize, call: usize },
-        Answer { replica: usize, call: usize, available: Option<u64> },
-    }
-
-    /// Calls without end from every replica: the points used in the second half of the run, as a
-    /// share of what was restored, and how many calls were throttled in all.
-    fn saturate(replicas: usize, latencies_ms: &[u64]) -> (f64, usize) {
-        let start = Instant::now();
-        let mut truth = Truth { level: 2_000.0, at_ms: 0 };
-        let mut buckets: Vec<Bucket> = (0..replicas).map(|_| Bucket::new(start)).collect();
-        let mut tickets: Vec<Ticket> = Vec::new();
-        let (mut used, mut throttled) = (0.0, 0);
-        let mut queue: BinaryHeap<std::cmp::Reverse<(u64, usize, Event)>> = BinaryHeap::new();
-        let mut serial = 0;
-        let mut push = |queue: &mut BinaryHeap<_>, at_ms: u64, event| {
-            serial += 1;
-            queue.push(std::cmp::Reverse((at_ms, serial, event)));
-        };
-        for replica in 0..replicas {
-            push(&mut queue, 0, Event::Try { replica });
-        }
-        while let Some(std::cmp::Reverse((at_ms, _, event))) = queue.pop() {
-            let now = start + ms(at_ms);
-            let latency = latencies_ms[tickets.len() % latencies_ms.len()];
-            match event {
-                _ if at_ms > RUN_MS => break,
-                Event::Try { replica } => match buckets[replica].take(COST, now) {
-                    Ok(ticket) => {
-                        let call = tickets.len();
-                        tickets.push(ticket);
-                        push(&mut queue, at_ms + latency, Event::Arrive { replica, call });
-                        push(&mut queue, at_ms, Event::Try { replica });
-                    }
-                    Err(wait) => {
-                        let wait_ms = u64::try_from(wait.as_millis()).unwrap() + 1;
-                        push(&mut queue, at_ms + wait_ms, Event::Try { replica });
-                    }
-                },
-                Event::Arrive { replica, call } => {
-                    let available = truth.arrive(at_ms);
-                    throttled += usize::from(available.is_none());
-                    if available.is_some() && at_ms >= RUN_MS / 2 {
-                        used += COST;
-                    }
-                    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss,
-                        reason = "Shopify tells whole points")]
-                    let available = available.map(|points| points as u64);
-                    let event = Event::Answer { replica, call, available };
-                    push(&mut queue, at_ms + latency, event);
-                }
-                Event::Answer { replica, call, available } => {
-                    #[expect(clippy::cast_precision_loss, reason = "at most 2,000")]
-                    let report = Report {
-                        charged: if available.is_some() { COST } else { 0.0 },
-                        maximum: 2_000.0,
-                        available: available.unwrap_or(0) as f64,
-                        restore: 100.0,
-                    };
-                    buckets[replica].settle(tickets[call], Some(report), now);
-                }
-            }
-        }
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds of a test")]
-        let restored = (RUN_MS / 2) as f64 / 10.0;
-        (used / restored, throttled)
-    }
-
-    #[test]
-    fn a_saturated_bucket_is_used_to_the_full_and_never_overdrawn() {
-        for (replicas, latencies_ms) in [
-            (1, &[1][..]),
-            (1, &[150]),
-            (1, &[20, 900, 150, 40, 2_000]),
-            (3, &[150]),
-            (3, &[20, 900, 150, 40]),
-        ] {
-            let (used, throttled) = saturate(replicas, latencies_ms);
-            let case = format!("{replicas} replicas, {latencies_ms:?}: {used}, {throttled}");
-            assert!((0.98..=1.02).contains(&used), "{case}");
-            if replicas == 1 {
-                assert_eq!(throttled, 0, "{case}");
-            }
         }
     }
 }

@@ -1,109 +1,191 @@
-//! A mirror of Shopify's cost bucket, so that nothing is sent that would be throttled.
-//!
-//! Each answer tells what is left and how fast it fills. Calls under way are taken off in advance;
-//! a call that would not fit waits its time.
+//! Who may send next: calls wait in line until their cost is in the bucket.
 
-use domain::At;
+use super::bucket::{Bucket, Report, Ticket};
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+use tokio::time::{Instant, sleep, timeout_at};
 
-/// What Shopify last said, and what was sent since.
-#[derive(Clone, Copy, Debug)]
-struct Bucket {
-    maximum: f64,
-    /// Points per second.
-    restore: f64,
-    /// At `at`; below zero while callers wait for their turn.
-    level: f64,
-    at: At,
+#[derive(Debug)]
+pub struct Limiter {
+    state: Mutex<State>,
+    /// Fair: held by the first in line.
+    turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
-pub struct Limiter(Mutex<Bucket>);
+struct State {
+    bucket: Bucket,
+    /// The cost of all who wait in line.
+    waiting: u64,
+}
 
 impl Limiter {
-    /// Starts with the smallest bucket that Shopify has; the first answer corrects it.
-    pub fn new(now: At) -> Self {
-        Self(Mutex::new(Bucket { maximum: 2000.0, restore: 100.0, level: 2000.0, at: now }))
+    pub fn new() -> Self {
+        let state = State { bucket: Bucket::new(Instant::now()), waiting: 0 };
+        Self { state: Mutex::new(state), turn: tokio::sync::Mutex::new(()) }
     }
 
-    /// Takes `cost` and says how long to wait before sending. `None`, and nothing is taken, where
-    /// that would be longer than `patience`.
-    pub fn reserve(&self, cost: f64, patience: Duration, now: At) -> Result<Duration, Duration> {
-        let mut bucket = self.lock();
-        bucket.fill(now);
-        let after = bucket.level - cost;
-        let wait = if after >= 0.0 { 0.0 } else { -after / bucket.restore };
-        let wait = Duration::from_secs_f64(wait.clamp(0.0, 3600.0));
-        if wait > patience {
-            return Err(wait);
+    /// Waits until the cost is there, and takes it.
+    ///
+    /// # Errors
+    /// Where that would take longer than `patience`: how long. Nothing is taken.
+    pub async fn reserve(
+        &self,
+        cost: u32,
+        patience: Duration,
+    ) -> Result<Reservation<'_>, Duration> {
+        let now = Instant::now();
+        let line = {
+            let mut state = self.lock();
+            if state.waiting == 0
+                && let Ok(ticket) = state.bucket.take(cost.into(), now)
+            {
+                return Ok(self.reservation(ticket));
+            }
+            #[expect(clippy::cast_precision_loss, reason = "a line of 2^53 points is none")]
+            let in_line = state.waiting as f64 + f64::from(cost);
+            let wait = state.bucket.wait(in_line, now);
+            if wait > patience {
+                return Err(wait);
+            }
+            state.waiting += u64::from(cost);
+            Line { limiter: self, cost }
+        };
+        self.in_turn(line, now + patience).await
+    }
+
+    async fn in_turn(&self, line: Line<'_>, until: Instant) -> Result<Reservation<'_>, Duration> {
+        let cost = f64::from(line.cost);
+        let Ok(_turn) = timeout_at(until, self.turn.lock()).await else {
+            return Err(self.lock().bucket.wait(cost, Instant::now()).max(A_MOMENT));
+        };
+        loop {
+            // The bucket is looked at anew: answers and other programs change it meanwhile.
+            let now = Instant::now();
+            let wait = match self.lock().bucket.take(cost, now) {
+                Ok(ticket) => return Ok(self.reservation(ticket)),
+                Err(wait) => wait,
+            };
+            if now + wait > until {
+                return Err(wait);
+            }
+            sleep(wait).await;
         }
-        bucket.level = after;
-        Ok(wait)
     }
 
-    /// What an answer said. Its level counts this call and not those still under way, so it is
-    /// believed only where it is lower than ours, or where the bucket itself has changed.
-    pub fn told(&self, maximum: f64, restore: f64, available: f64, now: At) {
-        if !(maximum > 0.0 && restore > 0.0) {
-            return;
-        }
-        let mut bucket = self.lock();
-        bucket.fill(now);
-        let changed = bucket.maximum != maximum || bucket.restore != restore;
-        bucket.level = if changed { available } else { bucket.level.min(available) };
-        bucket.maximum = maximum;
-        bucket.restore = restore;
+    fn reservation(&self, ticket: Ticket) -> Reservation<'_> {
+        Reservation { limiter: self, ticket: Some(ticket) }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Bucket> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Bucket {
-    fn fill(&mut self, now: At) {
-        let passed = now.since(self.at).as_secs_f64();
-        self.level = (self.level + passed * self.restore).min(self.maximum);
-        self.at = self.at.max(now);
+/// What one who lost patience in line is told at least to wait.
+const A_MOMENT: Duration = Duration::from_millis(100);
+
+/// A place in line, given up when dropped.
+struct Line<'a> {
+    limiter: &'a Limiter,
+    cost: u32,
+}
+
+impl Drop for Line<'_> {
+    fn drop(&mut self) {
+        self.limiter.lock().waiting -= u64::from(self.cost);
+    }
+}
+
+/// Points taken for one call. Dropped without a word it counts as spent.
+pub struct Reservation<'a> {
+    limiter: &'a Limiter,
+    ticket: Option<Ticket>,
+}
+
+impl Reservation<'_> {
+    /// The call was answered.
+    pub fn settle(mut self, report: Option<Report>) {
+        if let Some(ticket) = self.ticket.take() {
+            self.limiter.lock().bucket.settle(ticket, report, Instant::now());
+        }
+    }
+
+    /// The call was never sent.
+    pub fn give_back(mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.limiter.lock().bucket.give_back(ticket);
+        }
+    }
+}
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.limiter.lock().bucket.settle(ticket, None, Instant::now());
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::future::join_all;
 
-    #[test]
-    fn calls_wait_for_their_share() {
-        let now = At(0);
-        let limiter = Limiter::new(now);
-        let patience = Duration::from_secs(5);
-        limiter.told(100.0, 50.0, 100.0, now);
-        for (cost, at_s, wait_ms) in [
-            (60.0, 0, Some(0)),
-            (40.0, 0, Some(0)),
-            (10.0, 0, Some(200)),
-            (10.0, 0, Some(400)),
-            (1000.0, 0, None),
-            (10.0, 1, Some(0)),
-            (100.0, 9, Some(0)),
-            (1.0, 9, Some(20)),
-        ] {
-            let now = now.plus(Duration::from_secs(at_s));
-            let wait = limiter.reserve(cost, patience, now).ok().map(|wait| wait.as_millis());
-            assert_eq!(wait, wait_ms, "{cost} at {at_s} s");
-        }
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    /// 100 points, 1,000 a second, full.
+    async fn small() -> Limiter {
+        let limiter = Limiter::new();
+        let report = Report { charged: 0.0, maximum: 100.0, available: 100.0, restore: 1_000.0 };
+        limiter.reserve(10, PATIENCE).await.ok().unwrap().settle(Some(report));
+        limiter
     }
 
-    #[test]
-    fn answers_lower_the_level_and_never_raise_it() {
-        let now = At(0);
-        let limiter = Limiter::new(now);
-        limiter.told(2000.0, 100.0, 50.0, now);
-        limiter.told(2000.0, 100.0, 1900.0, now);
-        let wait = limiter.reserve(100.0, Duration::from_secs(5), now).unwrap();
-        assert_eq!(wait, Duration::from_millis(500));
+    #[tokio::test]
+    async fn calls_go_in_the_order_in_which_they_came() {
+        let limiter = small().await;
+        let order = Mutex::new(Vec::new());
+        let started = Instant::now();
+        join_all((0..30).map(|caller| {
+            let (limiter, order) = (&limiter, &order);
+            async move {
+                let reserved = limiter.reserve(10, PATIENCE).await.ok().unwrap();
+                order.lock().unwrap().push(caller);
+                reserved.settle(None);
+            }
+        }))
+        .await;
+        assert_eq!(order.into_inner().unwrap(), (0..30).collect::<Vec<_>>());
+        // 300 points and the margin of 5, of which 100 were there.
+        assert!(started.elapsed() >= Duration::from_millis(200), "{:?}", started.elapsed());
+        assert_eq!(limiter.lock().waiting, 0);
+    }
+
+    #[tokio::test]
+    async fn whoever_would_wait_too_long_is_told_so_at_once() {
+        let limiter = small().await;
+        limiter.reserve(95, PATIENCE).await.ok().unwrap().settle(None);
+        let wait = limiter.reserve(95, Duration::from_millis(50)).await.err().unwrap();
+        assert!((80..=95).contains(&wait.as_millis()), "{wait:?}");
+        assert_eq!(limiter.lock().waiting, 0);
+    }
+
+    #[tokio::test]
+    async fn a_place_in_line_ends_with_the_caller() {
+        let limiter = small().await;
+        limiter.reserve(95, PATIENCE).await.ok().unwrap().settle(None);
+        let waits = limiter.reserve(90, PATIENCE);
+        assert!(tokio::time::timeout(Duration::from_millis(5), waits).await.is_err());
+        assert_eq!(limiter.lock().waiting, 0);
+    }
+
+    #[tokio::test]
+    async fn what_was_not_sent_can_be_used_by_the_next() {
+        let limiter = small().await;
+        limiter.reserve(95, PATIENCE).await.ok().unwrap().give_back();
+        assert!(limiter.reserve(95, Duration::ZERO).await.is_ok());
     }
 }

@@ -1,96 +1,227 @@
 //! The customer's `loyalty.coupons`: a projection for themes to read. Kaeru's database is the
-//! record, and whatever else stands in the field is left as it is.
+//! record, so what others wrote into the field stays as it is, byte for byte.
 
 use domain::{NodeId, Terms};
-use serde_json::{Map, Value, json};
+use jiff::Timestamp;
+use serde::{
+    Deserialize, Serialize, Serializer,
+    ser::{Error, SerializeMap},
+};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
-/// Shopify refuses JSON above 128 KB; a margin for how it counts.
-const LARGEST: usize = 120 * 1024;
+/// Shopify refuses JSON above 128 KB; the margin is for how it counts.
+const MOST_BYTES: usize = 120 * 1024;
 
-/// A coupon's entry.
-pub fn entry(terms: &Terms, node: NodeId) -> Map<String, Value> {
-    let amount = terms.amount.decimal();
-    let amount = if amount.scale() == 0 {
-        json!(terms.amount.minor)
-    } else {
-        serde_json::from_str(&amount.to_string()).unwrap_or(Value::Null)
+/// A coupon as it is issued.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    code: String,
+    /// A JSON number with the currency's own digits.
+    amount: String,
+    points_used: i64,
+    created_at: String,
+    expires_at: String,
+    node: u64,
+}
+
+/// What is to be done about the field.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Change {
+    /// The entry stands already.
+    Nothing,
+    Write(String),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// What is stored is no JSON list, so it is not ours to replace.
+    Unreadable,
+    /// Others' entries leave no room.
+    Full,
+}
+
+/// One element of the list, as it stands there.
+struct Row<'a> {
+    raw: &'a RawValue,
+    seen: Seen,
+}
+
+/// What we read of an element; all of it absent where it is no coupon of ours.
+#[derive(Default, Deserialize)]
+struct Seen {
+    code: Option<String>,
+    status: Option<String>,
+    created_at: Option<String>,
+    expires_at: Option<String>,
+}
+
+impl Entry {
+    pub fn new(terms: &Terms, node: NodeId) -> Self {
+        Self {
+            code: terms.code.0.clone(),
+            amount: terms.amount.to_string(),
+            points_used: terms.points.get(),
+            created_at: terms.created_at.rfc3339(),
+            expires_at: terms.expires_at.rfc3339(),
+            node: node.0,
+        }
+    }
+}
+
+/// The stored list with the coupon that was just issued: in the place of its own entry, else among
+/// the newest. An entry that has gone on since (used, cancelled, held) is not turned back. The
+/// oldest finished entries make room, then the oldest others.
+///
+/// # Errors
+/// Where the list cannot be read, or has no room left.
+pub fn issued(stored: Option<&str>, entry: &Entry) -> Result<Change, Problem> {
+    let rows: Vec<&RawValue> = match stored {
+        Some(text) => serde_json::from_str(text).map_err(|_| Problem::Unreadable)?,
+        None => Vec::new(),
     };
-    let mut entry = Map::new();
-    entry.insert("code".to_owned(), json!(terms.code));
-    entry.insert("amount".to_owned(), amount);
-    entry.insert("points_used".to_owned(), json!(terms.points));
-    entry.insert("created_at".to_owned(), json!(terms.created_at.rfc3339()));
-    entry.insert("expires_at".to_owned(), json!(terms.expires_at.rfc3339()));
-    entry.insert("status".to_owned(), json!("active"));
-    entry.insert("shopify_price_rule_id".to_owned(), json!(node));
-    entry
+    let mut rows: Vec<Row<'_>> = rows.into_iter().map(Row::new).collect();
+    let own = rows.iter().position(|row| row.seen.code.as_deref() == Some(&entry.code));
+    let (at, ours) = match own.map(|at| (at, rows.remove(at))) {
+        Some((_, old)) if old.seen.has_gone_on() => return Ok(Change::Nothing),
+        Some((at, old)) => {
+            let ours = entry.over(Some(old.raw))?;
+            if same(&ours, old.raw) {
+                return Ok(Change::Nothing);
+            }
+            (at, ours)
+        }
+        None => (newer_than(&rows, entry), entry.over(None)?),
+    };
+    let (mut before, mut after) = (rows.drain(..at).collect::<Vec<_>>(), Vec::new());
+    after.append(&mut rows);
+    make_room(&mut before, &mut after, entry, ours.get().len())?;
+    let raws = |rows: &[Row<'_>]| rows.iter().map(|row| row.raw.to_owned()).collect::<Vec<_>>();
+    let list = [raws(&before), vec![ours], raws(&after)].concat();
+    serde_json::to_string(&list).map(Change::Write).map_err(|_| Problem::Unreadable)
 }
 
-/// The list with the entry in it: in the place of the one with its code, or in front. The oldest
-/// finished entries make room. `None` where the stored value is no list: it is not ours to destroy.
-pub fn with_entry(stored: &str, entry: Map<String, Value>) -> Option<String> {
-    let mut list: Vec<Value> = serde_json::from_str(stored).ok()?;
-    let code = entry.get("code").cloned();
-    match list.iter_mut().find(|old| old.get("code") == code.as_ref()) {
-        Some(Value::Object(old)) => old.extend(entry),
-        _ => list.insert(0, Value::Object(entry)),
-    }
-    let mut text = serde_json::to_string(&list).ok()?;
-    while text.len() > LARGEST {
-        let oldest = list.iter().rposition(finished).or_else(|| list.len().checked_sub(1))?;
-        list.remove(oldest);
-        text = serde_json::to_string(&list).ok()?;
-    }
-    Some(text)
+/// Whatever the spaces and the order of the fields.
+fn same(one: &RawValue, other: &RawValue) -> bool {
+    let value = |raw: &RawValue| serde_json::from_str::<serde_json::Value>(raw.get()).ok();
+    value(one) == value(other)
 }
 
-fn finished(entry: &Value) -> bool {
-    !matches!(entry.get("status").and_then(Value::as_str), Some("active" | "held"))
+/// How many rows at the front are known to be newer.
+fn newer_than(rows: &[Row<'_>], entry: &Entry) -> usize {
+    let ours = moment(Some(&entry.created_at));
+    rows.iter().take_while(|row| moment(row.seen.created_at.as_deref()) > ours).count()
+}
+
+fn moment(text: Option<&str>) -> Option<Timestamp> {
+    text?.parse().ok()
+}
+
+/// Drops rows until all fit beside `ours` bytes of our own.
+fn make_room(
+    before: &mut Vec<Row<'_>>,
+    after: &mut Vec<Row<'_>>,
+    entry: &Entry,
+    ours: usize,
+) -> Result<(), Problem> {
+    let size = |rows: &[Row<'_>]| rows.iter().map(|row| row.raw.get().len() + 1).sum::<usize>();
+    let mut bytes = size(before) + size(after) + ours + 2;
+    while bytes > MOST_BYTES {
+        let rows = before.iter().chain(after.iter()).enumerate();
+        let rank = |(at, row): (usize, &Row<'_>)| {
+            let class = row.seen.class(&entry.created_at)?;
+            // At the same age the one further back is the older.
+            Some((class, moment(row.seen.created_at.as_deref()), std::cmp::Reverse(at)))
+        };
+        let (_, _, std::cmp::Reverse(at)) = rows.filter_map(rank).min().ok_or(Problem::Full)?;
+        let gone = match at.checked_sub(before.len()) {
+            Some(at) => after.remove(at),
+            None => before.remove(at),
+        };
+        bytes -= gone.raw.get().len() + 1;
+    }
+    Ok(())
+}
+
+/// What goes first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    Finished,
+    Live,
+}
+
+impl<'a> Row<'a> {
+    fn new(raw: &'a RawValue) -> Self {
+        Self { raw, seen: serde_json::from_str(raw.get()).unwrap_or_default() }
+    }
+}
+
+impl Seen {
+    fn has_gone_on(&self) -> bool {
+        self.status.as_deref().is_some_and(|status| status != "active")
+    }
+
+    fn is_over(&self, now: &str) -> bool {
+        moment(self.expires_at.as_deref()).is_some_and(|end| Some(end) < moment(Some(now)))
+    }
+
+    /// `None`: not a coupon of ours, so never dropped.
+    fn class(&self, now: &str) -> Option<Class> {
+        self.code.as_ref()?;
+        match self.status.as_deref()? {
+            "active" if self.is_over(now) => Some(Class::Finished),
+            "active" | "held" => Some(Class::Live),
+            _ => Some(Class::Finished),
+        }
+    }
+}
+
+impl Entry {
+    /// The entry as JSON, with the fields that others added to the old one.
+    fn over(&self, old: Option<&RawValue>) -> Result<Box<RawValue>, Problem> {
+        let others = old.map(|old| serde_json::from_str(old.get()));
+        let others = others.transpose().map_err(|_| Problem::Unreadable)?.unwrap_or_default();
+        serde_json::value::to_raw_value(&Merged { entry: self, others })
+            .map_err(|_| Problem::Unreadable)
+    }
+}
+
+struct Merged<'a> {
+    entry: &'a Entry,
+    others: BTreeMap<String, &'a RawValue>,
+}
+
+const OUR_FIELDS: [&str; 7] = [
+    "code",
+    "amount",
+    "points_used",
+    "created_at",
+    "expires_at",
+    "status",
+    "shopify_price_rule_id",
+];
+
+impl Serialize for Merged<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let entry = self.entry;
+        let amount = RawValue::from_string(entry.amount.clone()).map_err(S::Error::custom)?;
+        let [code, money, points, created, expires, status, node] = OUR_FIELDS;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(code, &entry.code)?;
+        map.serialize_entry(money, &amount)?;
+        map.serialize_entry(points, &entry.points_used)?;
+        map.serialize_entry(created, &entry.created_at)?;
+        map.serialize_entry(expires, &entry.expires_at)?;
+        map.serialize_entry(status, "active")?;
+        map.serialize_entry(node, &entry.node)?;
+        for (name, value) in &self.others {
+            if !OUR_FIELDS.contains(&name.as_str()) {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        map.end()
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn named(code: &str, status: &str) -> Map<String, Value> {
-        let Value::Object(map) = json!({"code": code, "status": status}) else { panic!("a map") };
-        map
-    }
-
-    #[test]
-    fn entries_come_in_front_and_replace_their_own() {
-        for (stored, after) in [
-            ("[]", r#"[{"code":"A","status":"active"}]"#),
-            (r#"[{"code":"B"}]"#, r#"[{"code":"A","status":"active"},{"code":"B"}]"#),
-            (
-                r#"[{"code":"B"},{"code":"A","note":1,"status":"x"}]"#,
-                r#"[{"code":"B"},{"code":"A","note":1,"status":"active"}]"#,
-            ),
-            (r#"[7,"x"]"#, r#"[{"code":"A","status":"active"},7,"x"]"#),
-        ] {
-            let text = with_entry(stored, named("A", "active")).unwrap();
-            let (text, after): (Value, Value) =
-                (serde_json::from_str(&text).unwrap(), serde_json::from_str(after).unwrap());
-            assert_eq!(text, after);
-        }
-        for unreadable in ["", "{}", "null", "[", "7"] {
-            assert_eq!(with_entry(unreadable, named("A", "active")), None, "{unreadable}");
-        }
-    }
-
-    #[test]
-    fn the_oldest_finished_make_room() {
-        let filler = "x".repeat(40 * 1024);
-        let big =
-            |code: &str, status: &str| json!({"code": code, "status": status, "filler": filler});
-        let stored = json!([big("C", "used"), big("B", "expired"), big("A", "active")]);
-        let text = with_entry(&stored.to_string(), named("D", "active")).unwrap();
-        let codes: Vec<String> = serde_json::from_str::<Vec<Value>>(&text)
-            .unwrap()
-            .iter()
-            .map(|entry| entry["code"].as_str().unwrap().to_owned())
-            .collect();
-        assert_eq!(codes, ["D", "C", "A"]);
-        assert!(text.len() <= LARGEST);
-    }
-}
+mod tests;

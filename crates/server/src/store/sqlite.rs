@@ -111,7 +111,7 @@ impl Store for SqliteStore {
 
     async fn claim(&self, now: At, lease: Duration, most: usize) -> Result<Vec<Row>, StoreError> {
         // Looked at by a reader first, so that an idle service writes nothing.
-        let due = self.reads.with(move |connection| next_due(connection)).await?;
+        let due = self.reads.with(next_due).await?;
         if due.is_none_or(|at| at > now) {
             return Ok(vec![]);
         }

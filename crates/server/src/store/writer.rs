@@ -80,7 +80,7 @@ fn work(connection: &Connection, jobs: &Receiver<Job>) {
             let _ = connection.execute_batch("ROLLBACK");
         }
         for answer in answers {
-            answer(committed.as_ref().map(|()| ()).map_err(|error| StoreError(error.to_string())));
+            answer(committed.as_ref().copied().map_err(|error| StoreError(error.to_string())));
         }
     }
 }

@@ -186,7 +186,7 @@ async fn a_doubt_is_confirmed_by_itself_and_holds_up_the_next() -> anyhow::Resul
     let (status, word, _) = demo.convert("next", r#"{"points": 500}"#).await?;
     assert_eq!((status, word.as_str()), (409, "conversion-in-doubt"));
     let path = format!("/storefront/v1/conversions/{}", body["id"].as_str().unwrap_or_default());
-    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     loop {
         let (_, flow) = demo.get(&path, &demo.token).await?;
         if flow["status"] == "completed" {
@@ -195,7 +195,7 @@ async fn a_doubt_is_confirmed_by_itself_and_holds_up_the_next() -> anyhow::Resul
         }
         assert_eq!(flow["status"], "confirming");
         assert_eq!(flow.get("coupon"), None, "nobody sees the code before it is paid");
-        anyhow::ensure!(std::time::Instant::now() < deadline, "never confirmed");
+        anyhow::ensure!(tokio::time::Instant::now() < deadline, "never confirmed");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let (status, _, _) = demo.convert("k", r#"{"points": 500}"#).await?;

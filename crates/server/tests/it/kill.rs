@@ -16,8 +16,9 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
+use tokio::time::Instant;
 
 const KILLS: u32 = 12;
 const CLIENTS: u64 = 8;

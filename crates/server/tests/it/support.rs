@@ -19,12 +19,9 @@ use server::{
     shopify::{Auth, CombinesWith, Settings as ShopifySettings, Shopify, Source},
     store::SqliteStore,
 };
-use std::{
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
+use tokio::time::Instant;
 
 const CUSTOMER: &str = "12345";
 

@@ -1,0 +1,128 @@
+//! The other side's books, and whether they agree with what customers were told.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use anyhow::{Result, bail};
+use serde::Deserialize;
+
+use crate::load::POINTS;
+
+/// `GET /sandbox/api/books`, as far as it is compared.
+#[derive(Debug, Deserialize)]
+pub struct Books {
+    /// By the customer's id at the POS.
+    points: BTreeMap<String, Account>,
+    coupons: Vec<Coupon>,
+    /// How often Shopify said THROTTLED.
+    #[serde(default)]
+    pub throttled: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Account {
+    movements: Vec<Movement>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Movement {
+    reference: String,
+    amount: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Coupon {
+    code: String,
+    customer: Option<String>,
+    live: bool,
+    #[serde(default)]
+    uses: u64,
+}
+
+/// Compares: each 201 has one deduction and one live coupon, and there is nothing else. `converted`
+/// counts the 201s of each of the customers.
+///
+/// # Errors
+/// When the books do not agree; the first ten disagreements are told.
+pub fn check(books: &Books, of: &Range<u64>, converted: &BTreeMap<u64, u64>) -> Result<()> {
+    let mut wrong = Vec::new();
+    let mut paid: BTreeSet<&str> = BTreeSet::new();
+    for customer in of.clone() {
+        let told = converted.get(&customer).copied().unwrap_or(0);
+        let account = books.points.get(&customer.to_string());
+        let movements = account.map_or(&[][..], |account| &account.movements);
+        for Movement { reference, amount } in movements {
+            match reference.strip_prefix("COUPON-") {
+                Some(code) if *amount == -POINTS => {
+                    if !paid.insert(code) {
+                        wrong.push(format!("{customer}: {reference} was deducted twice"));
+                    }
+                }
+                _ => wrong.push(format!("{customer}: {amount} points under {reference}")),
+            }
+        }
+        let deducted: i64 = movements.iter().map(|movement| -movement.amount).sum();
+        if deducted != POINTS * told as i64 {
+            wrong.push(format!("{customer}: {told} conversions, but {deducted} points deducted"));
+        }
+    }
+    let ours = |coupon: &&Coupon| {
+        let customer = coupon.customer.as_ref().and_then(|id| id.parse().ok());
+        customer.is_some_and(|customer: u64| of.contains(&customer))
+    };
+    let mut live = BTreeSet::new();
+    for coupon in books.coupons.iter().filter(ours) {
+        if coupon.live || coupon.uses > 0 {
+            live.insert(coupon.code.as_str());
+        }
+    }
+    wrong.extend(live.difference(&paid).map(|code| format!("{code} is live and was not paid")));
+    wrong.extend(paid.difference(&live).map(|code| format!("{code} was paid and is not live")));
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let shown = wrong.iter().take(10).map(String::as_str).collect::<Vec<_>>().join("\n  ");
+    bail!("the books do not agree in {} places:\n  {shown}", wrong.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn verdict(movements: &Value, coupons: &Value, told: u64) -> Result<()> {
+        let books = json!({
+            "points": { "7": { "balance": 0, "movements": movements } },
+            "coupons": coupons,
+            "calls": {}, "throttled": 0, "orders": [],
+        });
+        let books = serde_json::from_value(books).expect("books");
+        check(&books, &(7..8), &BTreeMap::from([(7, told)]))
+    }
+
+    #[test]
+    fn every_kind_of_disagreement_is_found() {
+        let deducted = json!({ "reference": "COUPON-a", "amount": -100, "at": "" });
+        let live = json!({ "code": "a", "customer": "7", "live": true, "uses": 0 });
+        let dead = json!({ "code": "a", "customer": "7", "live": false, "uses": 0 });
+        let used = json!({ "code": "a", "customer": "7", "live": false, "uses": 1 });
+        let another = json!({ "code": "b", "customer": "7", "live": true, "uses": 0 });
+        let strangers = json!({ "code": "c", "customer": "8", "live": true, "uses": 0 });
+        let refund = json!({ "reference": "CANCEL-a", "amount": 100, "at": "" });
+        let cases = [
+            ("one of each", json!([deducted]), json!([live, strangers]), 1, true),
+            ("used meanwhile", json!([deducted]), json!([used]), 1, true),
+            ("nothing", json!([]), json!([dead]), 0, true),
+            ("twice", json!([deducted, deducted]), json!([live]), 2, false),
+            ("points lost", json!([deducted]), json!([dead]), 1, false),
+            ("not told", json!([deducted]), json!([live]), 0, false),
+            ("told, not done", json!([]), json!([]), 1, false),
+            ("coupon for nothing", json!([]), json!([live]), 0, false),
+            ("two coupons", json!([deducted]), json!([live, another]), 1, false),
+            ("refunded", json!([deducted, refund]), json!([dead]), 0, false),
+        ];
+        for (name, movements, coupons, told, agrees) in cases {
+            assert_eq!(verdict(&movements, &coupons, told).is_ok(), agrees, "{name}");
+        }
+    }
+}

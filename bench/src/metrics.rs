@@ -1,0 +1,93 @@
+//! What the service counts itself: `/metrics`, Prometheus' text.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::clock;
+use crate::stand::get;
+
+/// Flows that have not ended.
+const OPEN: &str = "kaeru_flows_open";
+
+/// Counters of what costs a disk its time. Those that the service does not have are `None`.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Commits {
+    /// Transactions.
+    pub commits: Option<f64>,
+    /// Groups of them, each with one fsync.
+    pub groups: Option<f64>,
+}
+
+impl Commits {
+    /// Reads the counters.
+    ///
+    /// # Errors
+    /// When `/metrics` does not answer.
+    pub async fn read(at: SocketAddr) -> Result<Self> {
+        let (_, text) = get(at, "/metrics").await?;
+        let of = |names: [&str; 2]| names.iter().find_map(|name| sum(&text, name));
+        Ok(Self {
+            commits: of(["kaeru_commits_total", "kaeru_store_commits_total"]),
+            groups: of(["kaeru_store_groups_total", "kaeru_groups_total"]),
+        })
+    }
+
+    /// What was counted since then.
+    pub fn since(self, before: Self) -> Self {
+        let less = |now: Option<f64>, then: Option<f64>| now.map(|now| now - then.unwrap_or(0.0));
+        Self {
+            commits: less(self.commits, before.commits),
+            groups: less(self.groups, before.groups),
+        }
+    }
+}
+
+/// Waits until no flow is open; how long that took.
+///
+/// # Errors
+/// When flows are open still after `limit`.
+pub async fn quiet(at: SocketAddr, limit: Duration) -> Result<Duration> {
+    let start = clock::now();
+    loop {
+        let (_, text) = get(at, "/metrics").await?;
+        let open = sum(&text, OPEN);
+        match open {
+            Some(0.0) => return Ok(start.elapsed()),
+            None => bail!("/metrics has no {OPEN}: nothing tells when the work is done"),
+            Some(open) if start.elapsed() > limit => {
+                bail!("{open} flows are open still, {} s after the load", limit.as_secs())
+            }
+            Some(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+/// The sum of all series of a metric.
+pub fn sum(text: &str, name: &str) -> Option<f64> {
+    let values = text.lines().filter_map(|line| {
+        let rest = line.strip_prefix(name)?;
+        let value = match rest.chars().next()? {
+            '{' => rest.rsplit_once('}')?.1,
+            ' ' => rest,
+            _ => return None,
+        };
+        value.split_whitespace().next()?.parse::<f64>().ok()
+    });
+    values.fold(None, |sum, value| Some(sum.unwrap_or(0.0) + value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sum;
+
+    #[test]
+    fn series_are_summed() {
+        let text = "# TYPE kaeru_flows_open gauge\nkaeru_flows_open{kind=\"a\",state=\"b} c\"} 2\n\
+                    kaeru_flows_open{kind=\"d\"} 1\nkaeru_flows_open_else 9\nplain 4.5\n";
+        assert_eq!(sum(text, "kaeru_flows_open"), Some(3.0));
+        assert_eq!(sum(text, "plain"), Some(4.5));
+        assert_eq!(sum(text, "absent"), None);
+    }
+}

@@ -1,0 +1,80 @@
+//! The sandbox's own API: customers, settings, latency, faults, books.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result, bail};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::books::Books;
+use crate::http::{Connection, request};
+
+/// Points that a customer has before the load begins: more than any run converts.
+pub const BALANCE: i64 = 1_000_000_000;
+
+/// Where to reach a sandbox's switchboard. Each call opens its own connection.
+#[derive(Clone, Copy)]
+pub struct Switchboard {
+    pub at: SocketAddr,
+}
+
+impl Switchboard {
+    /// Makes customers `from`, `from + 1`, … with [`BALANCE`] points each.
+    pub async fn customers(&self, from: u64, count: u64) -> Result<()> {
+        let body = json!({ "from": from, "count": count, "balance": BALANCE });
+        self.send("POST", "customers/bulk", &body).await
+    }
+
+    /// A bucket that never runs dry: what is measured is Kaeru, not Shopify's limit.
+    pub async fn no_throttling(&self) -> Result<()> {
+        let most = 2_000_000_000;
+        self.send("PUT", "settings", &json!({ "maximum": most, "restore_per_s": most })).await
+    }
+
+    /// `seed`: the merchant's own latencies; `none`.
+    pub async fn latency(&self, preset: &str) -> Result<()> {
+        self.send("PUT", "latency", &json!({ "preset": preset })).await
+    }
+
+    /// Spoils calls, see INTERFACE.md §6.
+    pub async fn fault(&self, call: &str, fault: &str, times: u32, after_s: f64) -> Result<()> {
+        let body = json!({ "call": call, "fault": fault, "times": times, "after_s": after_s });
+        self.send("PUT", "faults", &body).await
+    }
+
+    /// Ends all faults that are set.
+    pub async fn heal(&self) -> Result<()> {
+        self.send("DELETE", "faults", &Value::Null).await
+    }
+
+    /// The other side's truth.
+    pub async fn books(&self) -> Result<Books> {
+        self.read("books").await
+    }
+
+    async fn send(&self, method: &str, what: &str, body: &Value) -> Result<()> {
+        let text = if body.is_null() { String::new() } else { body.to_string() };
+        self.ask(method, what, &text, |_| Ok(())).await
+    }
+
+    async fn read<T: DeserializeOwned>(&self, what: &str) -> Result<T> {
+        self.ask("GET", what, "", |body| Ok(serde_json::from_slice(body)?)).await
+    }
+
+    async fn ask<T>(
+        &self,
+        method: &str,
+        what: &str,
+        body: &str,
+        read: impl FnOnce(&[u8]) -> Result<T>,
+    ) -> Result<T> {
+        let path = format!("/sandbox/api/{what}");
+        let mut connection = Connection::open(self.at).await.context("no sandbox there")?;
+        let answer = connection.ask(&request(method, &path, &[], body)).await?;
+        if !(200..300).contains(&answer.status) {
+            let text = String::from_utf8_lossy(answer.body);
+            bail!("the sandbox refused {method} {path} ({}): {text}", answer.status);
+        }
+        read(answer.body)
+    }
+}

@@ -1,0 +1,117 @@
+//! Faults at the other side and kills of the service, decided by a seed.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::customers::Address;
+use crate::children::Service;
+use crate::clock;
+use crate::stand::Stand;
+
+const CALLS: &[&str] = &[
+    "pos.balance",
+    "pos.deduct",
+    "pos.deduct",
+    "pos.lookup",
+    "shopify.create",
+    "shopify.create",
+    "shopify.lookup",
+    "shopify.deactivate",
+    "shopify.delete",
+    "shopify.metafield",
+];
+
+/// With the longest time that each may take, in seconds.
+const FAULTS: &[(&str, u64)] = &[
+    ("refuse", 0),
+    ("error_before", 0),
+    ("error_after", 0),
+    ("late", 18),
+    ("apply_never_answer", 18),
+    ("never", 18),
+    ("apply_later", 8),
+    ("reset", 0),
+    ("garbage", 0),
+    ("throttle", 0),
+];
+
+/// From one fault to the next.
+const BETWEEN: Duration = Duration::from_millis(120);
+
+pub struct Chaos {
+    state: u64,
+    duration: Duration,
+    kill_every: u64,
+}
+
+impl Chaos {
+    pub fn new(seed: u64, duration: Duration, kill_every: u64) -> Self {
+        Self { state: seed, duration, kill_every }
+    }
+
+    /// Goes on until the time is over. The service as it runs then, kills, faults.
+    pub async fn rage(
+        &mut self,
+        stand: &Stand,
+        mut kaeru: Service,
+        address: &Address,
+    ) -> Result<(Service, u64, u64)> {
+        let (mut kills, mut faults) = (0, 0);
+        let start = clock::now();
+        let mut next_kill = self.until_kill();
+        while start.elapsed() < self.duration {
+            if next_kill.is_some_and(|at| start.elapsed() >= at) {
+                kaeru.kill()?;
+                kaeru = stand.kaeru().await?;
+                address.moved(kaeru.at);
+                kills += 1;
+                next_kill = self.until_kill().map(|wait| start.elapsed() + wait);
+            }
+            let call = CALLS[self.below(CALLS.len())];
+            let (fault, longest) = FAULTS[self.below(FAULTS.len())];
+            let after_ms = self.below((longest * 1_000) as usize + 1);
+            stand.sandbox.fault(call, fault, 1, after_ms as f64 / 1e3).await?;
+            faults += 1;
+            tokio::time::sleep(BETWEEN).await;
+        }
+        Ok((kaeru, kills, faults))
+    }
+
+    /// Between nothing and twice the average.
+    fn until_kill(&mut self) -> Option<Duration> {
+        let most = 2_000 * self.kill_every as usize;
+        (most > 0).then(|| Duration::from_millis(self.below(most) as u64))
+    }
+
+    /// A number from 0 to `bound` − 1 (SplitMix64).
+    fn below(&mut self, bound: usize) -> usize {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) % bound as u64) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_decides() {
+        let draws = |seed| {
+            let mut chaos = Chaos::new(seed, Duration::ZERO, 4);
+            (0..100).map(|_| chaos.below(10)).collect::<Vec<_>>()
+        };
+        assert_eq!(draws(1), draws(1));
+        assert_ne!(draws(1), draws(2));
+        assert!((0..10).all(|number| draws(3).contains(&number)));
+    }
+
+    #[test]
+    fn without_kills_nothing_is_killed() {
+        assert_eq!(Chaos::new(1, Duration::ZERO, 0).until_kill(), None);
+        assert!(Chaos::new(1, Duration::ZERO, 4).until_kill().is_some());
+    }
+}

@@ -1,0 +1,82 @@
+//! The customer as Shopify knows them: their numbers, what they are called, what they read.
+
+use super::{
+    Shopify, Source, customer_gid,
+    operations::{self, customer_card},
+};
+use crate::{
+    http_client::Deadline,
+    outcome::{self, Stop},
+};
+use domain::{CustomerId, MemberNo, PosId};
+use engine::ports::Answer;
+use std::time::Duration;
+
+/// What Kaeru reads of a Shopify customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomerCard {
+    pub pos_id: PosId,
+    /// The Shopify id where there is no other.
+    pub member_no: MemberNo,
+    /// As shown in Shopify's admin.
+    pub name: Option<String>,
+    /// Such as `ja` or `zh-TW`.
+    pub locale: Option<String>,
+}
+
+impl Shopify {
+    /// The customer's card. `None` where there is no such customer, or they are not known at the
+    /// points book: the metafield that should name them there is missing or blank.
+    ///
+    /// A read: refused and unknown alike say only that it may be tried again.
+    pub async fn customer(&self, id: CustomerId, limit: Duration) -> Answer<Option<CustomerCard>> {
+        outcome::answer(self.card(id, Deadline::after(limit)).await)
+    }
+
+    async fn card(&self, id: CustomerId, until: Deadline) -> Result<Option<CustomerCard>, Stop> {
+        let (pos_namespace, pos_key) = self.pos_id.name();
+        let (member_namespace, member_key) = self.member_no.name();
+        let id_text = id.to_string();
+        let variables = customer_card::Variables {
+            id: customer_gid(id),
+            pos_namespace,
+            pos_key,
+            member_namespace,
+            member_key,
+        };
+        let data = self.admin.call::<operations::CustomerCard>(variables, until).await?;
+        let Some(customer) = data.customer else { return Ok(None) };
+        let pos_id = self.pos_id.read(&id_text, customer.pos_id.map(|field| field.value));
+        let Some(pos_id) = pos_id else { return Ok(None) };
+        let member_no = self.member_no.read(&id_text, customer.member_no.map(|field| field.value));
+        Ok(Some(CustomerCard {
+            pos_id: PosId(pos_id),
+            member_no: MemberNo(member_no.unwrap_or(id_text)),
+            name: filled(customer.display_name),
+            locale: filled(customer.locale),
+        }))
+    }
+}
+
+impl Source {
+    /// Namespace and key to ask for. One operation serves every configuration, so a field is asked
+    /// for all the same where the Shopify id does.
+    fn name(&self) -> (String, String) {
+        match self {
+            Source::ShopifyId => ("loyalty".to_owned(), "unused".to_owned()),
+            Source::Metafield { namespace, key } => (namespace.clone(), key.clone()),
+        }
+    }
+
+    fn read(&self, shopify_id: &str, field: Option<String>) -> Option<String> {
+        match self {
+            Source::ShopifyId => Some(shopify_id.to_owned()),
+            Source::Metafield { .. } => field.and_then(filled),
+        }
+    }
+}
+
+fn filled(text: String) -> Option<String> {
+    let trimmed = text.trim();
+    if trimmed.is_empty() { None } else { Some(trimmed.to_owned()) }
+}
