@@ -158,7 +158,7 @@ impl Run {
         let report = loaded.with_context(|| service.last_words())?;
         only_conversions(&report)?;
         if is_kaeru {
-            turns.drained.push(metrics::quiet(service.at, DRAIN).await?);
+            turns.drained.push(metrics::quiet(service.at, DRAIN, &[]).await?);
             let now = Commits::read(service.at).await?.since(counted);
             turns.counts = (now.commits.is_some(), now.groups.is_some());
             turns.counted.0 += now.commits.unwrap_or(0.0);

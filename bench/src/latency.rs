@@ -57,7 +57,7 @@ pub async fn run(options: &Options) -> Result<Figures> {
             ms(SEED),
         );
         medians.push(times.median());
-        metrics::quiet(kaeru.at, Duration::from_secs(30)).await?;
+        metrics::quiet(kaeru.at, Duration::from_secs(30), &[]).await?;
         let told = customers.clone().map(|customer| (customer, 1)).collect();
         books::check(&stand.sandbox.books().await?, &customers, &told)?;
     }

@@ -82,7 +82,7 @@ pub fn customers_for(clients: usize) -> usize {
 /// Loads the service for so long after warming up.
 ///
 /// # Errors
-/// When a connection breaks or an answer is no HTTP. Other answers than 201 are counted, not errors.
+/// When a connection breaks or an answer is no HTTP. Answers other than 201 are counted only.
 pub async fn run(
     target: Target,
     at: SocketAddr,

@@ -45,7 +45,7 @@ pub async fn run(options: &Options) -> Result<Figures> {
     let measured = Duration::from_secs(options.seconds);
     let clients = options.clients;
     let report = load::run(Target::Kaeru, kaeru.at, clients, customers.clone(), measured).await?;
-    metrics::quiet(kaeru.at, Duration::from_secs(120)).await?;
+    metrics::quiet(kaeru.at, Duration::from_secs(120), &[]).await?;
     let (after, peak) = process::memory(kaeru.pid())?;
     books::check(&stand.sandbox.books().await?, &customers, &report.converted)?;
     println!(

@@ -1,9 +1,10 @@
 //! What the service counts itself: `/metrics`, Prometheus' text.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
 use crate::clock;
 use crate::stand::get;
@@ -44,24 +45,42 @@ impl Commits {
     }
 }
 
-/// Waits until no flow is open; how long that took.
+/// Waits until no flow is open, those in states that may last left aside; how long that took.
 ///
 /// # Errors
 /// When flows are open still after `limit`.
-pub async fn quiet(at: SocketAddr, limit: Duration) -> Result<Duration> {
+pub async fn quiet(at: SocketAddr, limit: Duration, lasting: &[&str]) -> Result<Duration> {
     let start = clock::now();
     loop {
-        let (_, text) = get(at, "/metrics").await?;
-        let open = sum(&text, OPEN);
-        match open {
-            Some(0.0) => return Ok(start.elapsed()),
-            None => bail!("/metrics has no {OPEN}: nothing tells when the work is done"),
-            Some(open) if start.elapsed() > limit => {
-                bail!("{open} flows are open still, {} s after the load", limit.as_secs())
-            }
-            Some(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        let open = open(at).await?;
+        let busy: Vec<_> =
+            open.iter().filter(|(state, _)| !lasting.contains(&state.as_str())).collect();
+        if busy.is_empty() {
+            return Ok(start.elapsed());
         }
+        if start.elapsed() > limit {
+            bail!("flows are open still, {} s after the load: {busy:?}", limit.as_secs());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Open flows by state, where there are any.
+///
+/// # Errors
+/// When `/metrics` does not answer or does not tell.
+pub async fn open(at: SocketAddr) -> Result<BTreeMap<String, f64>> {
+    let (_, text) = get(at, "/metrics").await?;
+    let lines = text.lines().filter(|line| line.starts_with(&format!("{OPEN}{{")));
+    let states = lines.filter_map(|line| {
+        let (labels, value) = line.rsplit_once('}')?;
+        let (_, state) = labels.split_once("state=\"")?;
+        Some((state.split('"').next()?.to_owned(), value.trim().parse().ok()?))
+    });
+    let mut open: BTreeMap<String, f64> = states.collect();
+    ensure!(!open.is_empty(), "/metrics has no {OPEN}: nothing tells when the work is done");
+    open.retain(|_, count| *count != 0.0);
+    Ok(open)
 }
 
 /// The sum of all series of a metric.

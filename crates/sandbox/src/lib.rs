@@ -2,7 +2,7 @@
 //! switchboard that breaks them on purpose. For demos, tests and benches.
 //!
 //! ```text
-//!   kaeru ──HTTP──▶ shopify/  ┐                      ┌─ journal (what was answered survives a kill)
+//!   kaeru ──HTTP──▶ shopify/  ┐                      ┌─ journal (what was answered survives)
 //!                             ├─ perform ─▶ books/ ──┤
 //!   kaeru ──HTTP──▶ pos/      ┘    ▲                 └─ the other side's truth, compared with ours
 //!                                  │ faults, latency, counters

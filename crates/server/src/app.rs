@@ -1,14 +1,16 @@
 //! What a handler can reach: the shops, the engine, the readers, and who waits for an answer.
 
+pub use crate::shopify::CustomerCard;
 use crate::{
     clock::SystemClock,
     config::{Config, ShopConfig},
     http_client,
     points::http::HttpPoints,
-    shopify::{CustomerCard, Shopify},
+    shopify::Shopify,
     store::{SqliteStore, reads::Reads},
     telemetry,
 };
+
 use domain::{At, CustomerId, FlowId, Points, ShopId, conversion::View, rules::Rules};
 use engine::{
     Engine, Observer,

@@ -1,5 +1,6 @@
 //! The service: HTTP in front, the engine inside, Shopify, the POS and the database behind.
 
+pub mod account;
 pub mod app;
 pub mod clock;
 pub mod config;

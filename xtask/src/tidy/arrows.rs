@@ -88,6 +88,20 @@ pub fn lints_are_inherited(tree: &Tree) -> Vec<Finding> {
     escaped.map(|(path, _)| Finding::new(path, 0, message)).collect()
 }
 
+/// `cargo run --release -- demo` works in a fresh checkout as long as one crate alone asks for it.
+pub fn one_default_run(tree: &Tree) -> Vec<Finding> {
+    const SERVER: &str = "crates/server/Cargo.toml";
+    let asks = |path: &str| {
+        let package = manifest(tree, path).and_then(|manifest| manifest.get("package").cloned());
+        package.is_some_and(|package| package.get("default-run").is_some())
+    };
+    let manifests = tree.files().map(|(path, _)| path).filter(|path| path.ends_with("Cargo.toml"));
+    let wrong = manifests.filter(|path| asks(path) != (*path == SERVER));
+    let message = "`default-run` belongs to crates/server alone (`kaeru`): with none or two of \
+                   them `cargo run -- demo` does not know what to run";
+    wrong.map(|path| Finding::new(path, 0, message)).collect()
+}
+
 fn manifest(tree: &Tree, path: &str) -> Option<Table> {
     tree.text(path)?.parse().ok()
 }
@@ -170,5 +184,17 @@ mod tests {
         ]);
         let found: Vec<_> = lints_are_inherited(&tree).into_iter().map(|f| f.file).collect();
         assert_eq!(found, ["b/Cargo.toml", "c/Cargo.toml"]);
+    }
+
+    #[test]
+    fn a_second_default_run_is_found() {
+        let (with, without) = ("[package]\ndefault-run = \"a\"", "[package]\nname = \"a\"");
+        let server = "crates/server/Cargo.toml";
+        for (of_server, of_another, found) in
+            [(with, without, 0), (with, with, 1), (without, without, 1), (without, with, 2)]
+        {
+            let tree = Tree::of(&[(server, of_server), ("a/Cargo.toml", of_another)]);
+            assert_eq!(one_default_run(&tree).len(), found, "{of_server} {of_another}");
+        }
     }
 }

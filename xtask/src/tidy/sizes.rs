@@ -7,7 +7,8 @@ const FILE_LINES: usize = 500;
 const FUNCTION_LINES: usize = 70;
 const COLUMNS: usize = 100;
 /// Kilobytes as the network counts them.
-const WIDGET_BYTES: usize = 15_000;
+/// It travels compressed, in less than 15 KB: a test of the service measures that.
+const WIDGET_BYTES: usize = 24_000;
 
 /// A file that does not fit into a head has more than one subject.
 pub fn files(tree: &Tree, may_be_long: &[(&str, &str)]) -> Vec<Finding> {
@@ -178,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_fat_widget_is_found() {
-        for (bytes, found) in [(14_999, 0), (15_000, 1)] {
+        for (bytes, found) in [(23_999, 0), (24_000, 1)] {
             let tree = Tree::of(&[("crates/server/assets/widget.js", &"x".repeat(bytes))]);
             assert_eq!(widget(&tree).len(), found, "{bytes}");
         }

@@ -1,6 +1,6 @@
 //! The books of the other side: what Shopify and the POS hold to be true.
 //!
-//! They change only through [`Ledgers::commit`]-ed [`Entry`]s: written to the journal first, applied
+//! They change only through committed [`Entry`]s: written to the journal first, applied
 //! then, answered last.
 
 mod checkout;

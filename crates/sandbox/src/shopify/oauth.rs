@@ -63,7 +63,7 @@ fn grant(options: &Options, given: &Map<String, Value>) -> Reply {
     Reply::json(StatusCode::OK, &body)
 }
 
-/// Whether the token opens the Admin API: the static one, or one that was issued and is still valid.
+/// Whether the token opens the Admin API: the static one, or one issued and still valid.
 pub fn accepts(options: &Options, given: &str) -> bool {
     if given == options.access_token {
         return true;

@@ -125,6 +125,12 @@ impl From<ApiError> for Response {
     }
 }
 
+impl From<Problem> for ApiError {
+    fn from(problem: Problem) -> Self {
+        Self::of(problem)
+    }
+}
+
 impl From<engine::store::StoreError> for ApiError {
     fn from(error: engine::store::StoreError) -> Self {
         tracing::error!(%error, "a request failed");

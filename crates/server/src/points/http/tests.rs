@@ -189,7 +189,10 @@ async fn a_deduction_is_applied_only_where_it_says_so() {
 
 #[tokio::test]
 async fn only_movements_under_our_reference_count() {
-    let row = |reference: &str, amount, balance| json!({"reference": reference, "amount": amount, "balance": balance, "created_at": "x"});
+    let row = |reference: &str, amount, balance| {
+        let at = "2026-11-20T10:30:00Z";
+        json!({"reference": reference, "amount": amount, "balance": balance, "created_at": at})
+    };
     let ours = |amount, balance| row(REFERENCE, json!(amount), balance);
     let movement = |points, balance| Movement { points, balance };
     for (rows, expected) in [

@@ -1,8 +1,9 @@
 //! `POST /storefront/v1/conversions` and `GET /storefront/v1/conversions/{id}`.
 
-use super::{account, points::MoneyBody};
+use super::points::MoneyBody;
 use crate::{
-    app::{App, Shop},
+    account,
+    app::{App, CustomerCard, Shop},
     ids,
     web::{auth::Customer, error::ApiError, error::ProblemBody, idempotency},
 };
@@ -193,7 +194,7 @@ async fn draw(
     app: &App,
     shop: &Shop,
     customer: CustomerId,
-    card: &crate::shopify::CustomerCard,
+    card: &CustomerCard,
     points: Points,
     balance: Points,
     request: &Request,

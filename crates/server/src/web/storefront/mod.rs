@@ -1,6 +1,5 @@
 //! The customer's API.
 
-mod account;
 pub mod conversions;
 pub mod coupons;
 pub mod history;

@@ -1,7 +1,7 @@
 //! `GET /storefront/v1/points`: the balance, what it is worth, and what may be done with it.
 
-use super::account;
 use crate::{
+    account,
     app::App,
     web::{auth::Customer, error::ApiError, error::ProblemBody},
 };

@@ -1,9 +1,9 @@
-//! What is read of a customer at Shopify and at the points book before anything is decided.
+//! What is read of a customer at Shopify and at the points book before anything is decided. Reads
+//! only: what moves points or coupons goes through the engine.
 
 use crate::{
     app::{App, Shop},
     shopify::CustomerCard,
-    web::error::ApiError,
 };
 use domain::{CustomerId, Points, Problem, Refusal};
 use engine::ports::Answer;
@@ -19,7 +19,7 @@ pub async fn card(
     app: &App,
     shop: &Shop,
     customer: CustomerId,
-) -> Result<Arc<CustomerCard>, ApiError> {
+) -> Result<Arc<CustomerCard>, Problem> {
     if let Some(card) = app.memory.card(&shop.id, customer, app.now()) {
         return Ok(card);
     }
@@ -30,7 +30,7 @@ pub async fn card(
                 app.memory.keep_card(&shop.id, customer, &card, app.now());
                 return Ok(card);
             }
-            Answer::Done(None) => return Err(ApiError::of(Problem::UnknownCustomer)),
+            Answer::Done(None) => return Err(Problem::UnknownCustomer),
             Answer::Refused(Refusal::Wait(wait)) if wait <= Duration::from_secs(1) => {
                 tokio::time::sleep(wait).await;
             }
@@ -38,7 +38,7 @@ pub async fn card(
             Answer::Unknown(_) => {}
         }
     }
-    Err(ApiError::of(Problem::ShopifyUnavailable))
+    Err(Problem::ShopifyUnavailable)
 }
 
 /// The balance as the points book says it now.
@@ -47,7 +47,7 @@ pub async fn balance(
     shop: &Shop,
     customer: CustomerId,
     card: &CustomerCard,
-) -> Result<Points, ApiError> {
+) -> Result<Points, Problem> {
     for _ in 0..TRIES {
         match shop.peers.points.balance(&card.pos_id, BALANCE_LIMIT).await {
             Answer::Done(balance) => {
@@ -55,13 +55,13 @@ pub async fn balance(
                 return Ok(balance);
             }
             Answer::Refused(Refusal::UnknownCustomer) => {
-                return Err(ApiError::of(Problem::UnknownCustomer));
+                return Err(Problem::UnknownCustomer);
             }
             Answer::Refused(_) => break,
             Answer::Unknown(_) => {}
         }
     }
-    Err(ApiError::of(Problem::PointsUnavailable))
+    Err(Problem::PointsUnavailable)
 }
 
 /// Today in the shop's time zone.
