@@ -29,8 +29,6 @@ enum Task {
     Install,
     /// The simulator, e.g. `cargo xtask sim 50000`, or `cargo xtask sim --help`
     Sim(Passed),
-    /// Broken engines, each of which the simulator must catch
-    Mutants(Passed),
     /// The figures of DESIGN.md §6, e.g. `cargo xtask bench conversion --clients 64`
     Bench(Passed),
     /// Load, faults and `kill -9` against the real service, then compares all books
@@ -50,8 +48,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Tidy => tidy::run(),
         Task::Install => install::run(install::Wanted::Everything),
-        Task::Sim(passed) => tasks::simulator("sim", &passed.arguments),
-        Task::Mutants(passed) => tasks::simulator("mutants", &passed.arguments),
+        Task::Sim(passed) => tasks::simulator(&passed.arguments),
         Task::Bench(passed) => tasks::bench(&passed.arguments),
         Task::Soak(passed) => tasks::soak(&passed.arguments),
     };

@@ -5,9 +5,9 @@ use anyhow::Result;
 use crate::root::target;
 use crate::shell::{cargo, program, run};
 
-/// One of the simulator's programs, optimised: the figure of merit is flows per CPU second.
-pub fn simulator(name: &str, arguments: &[String]) -> Result<()> {
-    run(cargo().args(["run", "--release", "-p", "sim", "--bin", name, "--"]).args(arguments))
+/// The simulator, optimised: the figure of merit is flows per CPU second.
+pub fn simulator(arguments: &[String]) -> Result<()> {
+    run(cargo().args(["run", "--release", "-p", "sim", "--bin", "sim", "--"]).args(arguments))
 }
 
 /// Builds the service and the bench as they are shipped, then measures.

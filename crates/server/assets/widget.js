@@ -221,13 +221,14 @@ class KaeruPoints extends HTMLElement {
       } catch { got = { status: 0, data: {}, wait: 1 }; misses += 1; }
       const { status, data } = got;
       if (status === 0 && misses === 2) this.show({ busy: 1, text: 'busy', note: 'lost' });
-      if (data.status === 'completed') { this.end({ done: data }); break; }
+      if (data.status === 'completed') { this.end({ done: data }, data.id); break; }
       if (data.status === 'confirming' || data.status === 'processing') {
+        if (!wish.id) this.tell(data.id, data.status);
         wish.id = data.id;
         sessionStorage.setItem(this.store, JSON.stringify(wish));
         if (data.status === 'confirming') this.show({ busy: 1, text: 'confirming', note: 'safe' });
       } else if (![0, 409].includes(status) || data.type?.endsWith('in-doubt')) {
-        this.end({ failed: data.problem || data, again: status === 503 && wish });
+        this.end({ failed: data.problem || data, again: status === 503 && wish }, wish.id);
         break;
       }
       await new Promise((next) => setTimeout(next, 1000 * Math.max(pause, got.wait)));
@@ -235,13 +236,14 @@ class KaeruPoints extends HTMLElement {
     clearTimeout(calm);
   }
 
-  async end(card) {
+  tell(id, status) { this.dispatchEvent(new CustomEvent('kaeru-conversion', { detail: { id, status } })); }
+
+  async end(card, id) {
     sessionStorage.removeItem(this.store);
     this.card = card;
-    const id = card.done?.id;
-    this.dispatchEvent(new CustomEvent('kaeru-conversion', { detail: { id, status: id ? 'completed' : 'failed' } }));
+    this.tell(id, card.done ? 'completed' : 'failed');
     await this.refresh();
-    this.live.textContent = this.t(id ? 'done' : 'failed');
+    this.live.textContent = this.t(card.done ? 'done' : 'failed');
     this.shadowRoot.querySelector('.focus')?.focus();
   }
 
@@ -296,7 +298,8 @@ class KaeruPoints extends HTMLElement {
     }
     if (failed) {
       return h('section', { className: 'failed' }, this.title(failed.title || this.t('failed'), 1),
-        h('p', { className: 'er' }, failed.detail || this.t('broken')), h('p', null, this.t('kept')),
+        h('p', { className: 'er' }, failed.detail || this.t('broken')),
+        failed.status !== 503 && h('p', null, this.t('kept')),
         again && h('button', { className: 'pri', onclick: () => this.pursue(again) }, this.t('retry')),
         close(this.t('close')));
     }

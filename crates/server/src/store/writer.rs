@@ -26,9 +26,11 @@ pub struct Writer {
 impl Writer {
     pub fn start(connection: Connection) -> std::io::Result<Self> {
         let (sender, receiver) = channel();
-        let thread = std::thread::Builder::new()
-            .name("sqlite-writer".to_owned())
-            .spawn(move || work(&connection, &receiver))?;
+        let thread =
+            std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || {
+                let _guard = FailStop;
+                work(&connection, &receiver);
+            })?;
         Ok(Self { jobs: Some(sender), thread: Some(thread) })
     }
 
@@ -64,6 +66,19 @@ impl Drop for Writer {
         if let Some(thread) = self.thread.take() {
             // A panic in the writer was already answered with errors.
             let _ = thread.join();
+        }
+    }
+}
+
+/// A writer that panicked has seen the impossible, and nothing could be written any more: the
+/// process ends, and the next one goes on from what is on the disk.
+struct FailStop;
+
+impl Drop for FailStop {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("the database's writer stopped; the process ends");
+            std::process::abort();
         }
     }
 }
