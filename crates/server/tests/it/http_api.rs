@@ -4,8 +4,12 @@ use crate::process::{Process, start};
 use serde_json::{Value, json};
 use std::time::Duration;
 
+/// A moment that these tests will not live to see.
+const LATER: u64 = 4_000_000_000;
+
 struct Demo {
     _process: Process,
+    folder: tempfile::TempDir,
     base: String,
     token: String,
     client: reqwest::Client,
@@ -13,9 +17,11 @@ struct Demo {
 
 impl Demo {
     async fn start() -> anyhow::Result<Self> {
-        let (process, base) = start(&["demo", "--port", "0"])?;
+        let folder = tempfile::tempdir()?;
+        let data = folder.path().to_string_lossy().into_owned();
+        let (process, base) = start(&["demo", "--port", "0", "--data", &data])?;
         let client = server::http_client::http_client();
-        let mut demo = Self { _process: process, base, token: String::new(), client };
+        let mut demo = Self { _process: process, folder, base, token: String::new(), client };
         demo.token = demo.sign_in("12345").await?;
         Ok(demo)
     }
@@ -25,6 +31,16 @@ impl Demo {
         let answer = self.client.post(url).json(&json!({"customer_id": id})).send().await?;
         let body: Value = answer.json().await?;
         Ok(body["token"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// A token that the shop's secret signed, good until then.
+    fn signed(&self, aud: &str, exp: u64) -> anyhow::Result<String> {
+        let text = std::fs::read_to_string(self.folder.path().join("kaeru.toml"))?;
+        let line = text.lines().find(|line| line.starts_with("jwt_secret")).unwrap_or_default();
+        let secret = line.split('"').nth(1).unwrap_or_default();
+        let key = jsonwebtoken::EncodingKey::from_secret(secret.as_bytes());
+        let claims = json!({"sub": "12345", "aud": aud, "exp": exp});
+        Ok(jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key)?)
     }
 
     async fn get(&self, path: &str, token: &str) -> anyhow::Result<(u16, Value)> {
@@ -126,7 +142,9 @@ async fn tokens_open_one_account_only() -> anyhow::Result<()> {
     let mut forged = demo.token.clone();
     forged.pop();
     let unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxMjM0NSIsImF1ZCI6Im1haW4iLCJleHAiOjQ4fQ.";
-    for token in ["", "nonsense", &forged, unsigned] {
+    let (expired, elsewhere) = (demo.signed("main", 1_700_000_000)?, demo.signed("other", LATER)?);
+    assert_eq!(demo.get("/storefront/v1/points", &demo.signed("main", LATER)?).await?.0, 200);
+    for token in ["", "nonsense", &forged, unsigned, &expired, &elsewhere] {
         let (status, body) = demo.get("/storefront/v1/points", token).await?;
         assert_eq!(status, 401, "{token}: {body}");
         assert_eq!(body["type"], "/problems/unauthenticated");
