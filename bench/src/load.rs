@@ -109,7 +109,10 @@ pub async fn run(
 }
 
 /// Each customer opens the page first, as people do.
-async fn show_pages(at: SocketAddr, customers: Range<u64>) -> Result<()> {
+///
+/// # Errors
+/// When a page is not shown.
+pub async fn show_pages(at: SocketAddr, customers: Range<u64>) -> Result<()> {
     let mut connection = Connection::open(at).await?;
     for customer in customers {
         let authorization = token::authorization(service::JWT_SECRET, service::SHOP, customer)?;

@@ -26,6 +26,7 @@ mod stand;
 mod start;
 mod stats;
 mod table;
+mod throttle;
 mod token;
 
 use std::process::ExitCode;
@@ -50,6 +51,8 @@ enum What {
     Start(start::Options),
     /// Resident memory, idle and under load
     Memory(memory::Options),
+    /// A Shopify that restores no faster than it does: never throttled, nothing left unused
+    Throttle(throttle::Options),
     /// Load, faults and `kill -9`, then compares all books
     Soak(soak::Options),
     /// The floor: the same three calls without database and rules
@@ -80,6 +83,7 @@ fn run(what: Option<What>) -> Result<()> {
             Some(What::Latency(options)) => latency::run(&options).await.map(drop),
             Some(What::Start(options)) => start::run(&options).await.map(drop),
             Some(What::Memory(options)) => memory::run(&options).await.map(drop),
+            Some(What::Throttle(options)) => throttle::run(&options).await.map(drop),
             Some(What::Soak(options)) => soak::run(&options).await,
             Some(What::Bare(_)) | None => table::run().await,
         }

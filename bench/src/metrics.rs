@@ -61,7 +61,7 @@ pub async fn quiet(at: SocketAddr, limit: Duration, lasting: &[&str]) -> Result<
         if start.elapsed() > limit {
             bail!("flows are open still, {} s after the load: {busy:?}", limit.as_secs());
         }
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

@@ -27,8 +27,19 @@ impl Switchboard {
 
     /// A bucket that never runs dry: what is measured is Kaeru, not Shopify's limit.
     pub async fn no_throttling(&self) -> Result<()> {
-        let most = 2_000_000_000;
-        self.send("PUT", "settings", &json!({ "maximum": most, "restore_per_s": most })).await
+        self.bucket(2_000_000_000, 2_000_000_000).await
+    }
+
+    /// Shopify's limit: cost points when full, and how many come back each second.
+    pub async fn bucket(&self, maximum: u32, restore_per_s: u32) -> Result<()> {
+        let body = json!({ "maximum": maximum, "restore_per_s": restore_per_s });
+        self.send("PUT", "settings", &body).await
+    }
+
+    /// Cost points in the bucket now.
+    pub async fn available(&self) -> Result<f64> {
+        let settings: Value = self.read("settings").await?;
+        settings["available"].as_f64().context("the sandbox's settings have no `available`")
     }
 
     /// `seed`: the merchant's own latencies; `none`.

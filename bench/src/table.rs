@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::conversion::{self, Pair};
 use crate::stats::{mib, ms, per_second};
-use crate::{latency, memory, start};
+use crate::{latency, memory, start, throttle};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -28,6 +28,7 @@ pub async fn run() -> Result<()> {
     let started = start::run(&start::Options::default()).await?;
     let memory = memory::run(&memory::Options::default()).await?;
     let latency = latency::run(&latency::Options::default()).await?;
+    let limited = throttle::run(&throttle::Options::default()).await?;
     let options = conversion::Options { clients: vec![1, 16, 64, 128], ..Default::default() };
     let pairs = conversion::run(&options).await?;
     let mut rows = vec![
@@ -50,6 +51,7 @@ pub async fn run() -> Result<()> {
             kept: Some(latency.shown <= Duration::from_millis(1_450)),
         },
     ];
+    rows.extend(shopify(&limited));
     rows.extend(pairs.iter().find(|pair| pair.clients == 1).map(alone));
     if let Some(pair) = pairs.iter().find(|pair| pair.clients == 64) {
         rows.extend(crowd(pair));
@@ -59,6 +61,24 @@ pub async fn run() -> Result<()> {
     }
     print(&rows);
     Ok(())
+}
+
+/// With Shopify's own limit on.
+fn shopify(limited: &throttle::Figures) -> Vec<Row> {
+    vec![
+        Row {
+            what: "Shopify: THROTTLED / used of the restore rate",
+            budget: "0 / ≥ 98 %",
+            today: format!("{} / {:.1} %", limited.throttled, limited.used * 100.0),
+            kept: Some(limited.throttled == 0 && limited.used >= 0.98),
+        },
+        Row {
+            what: "Shopify: cost points per conversion",
+            budget: "≤ 10.4",
+            today: format!("{:.1}", limited.cost),
+            kept: Some(limited.cost <= 10.4),
+        },
+    ]
 }
 
 /// One client: what Kaeru adds to the calls themselves.

@@ -45,7 +45,9 @@ struct Passed {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
-        Task::Test(options) => test::run(&options),
+        Task::Test(options) => {
+            return if test::run(&options) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        }
         Task::Tidy => tidy::run(),
         Task::Install => install::run(install::Wanted::Everything),
         Task::Sim(passed) => tasks::simulator(&passed.arguments),

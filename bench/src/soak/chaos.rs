@@ -36,6 +36,8 @@ const FAULTS: &[(&str, u64)] = &[
     ("throttle", 0),
 ];
 
+/// How many calls one fault spoils at most: retries must fail too.
+const MOST_TIMES: usize = 4;
 /// From one fault to the next.
 const BETWEEN: Duration = Duration::from_millis(120);
 
@@ -71,7 +73,8 @@ impl Chaos {
             let call = CALLS[self.below(CALLS.len())];
             let (fault, longest) = FAULTS[self.below(FAULTS.len())];
             let after_ms = self.below((longest * 1_000) as usize + 1);
-            stand.sandbox.fault(call, fault, 1, after_ms as f64 / 1e3).await?;
+            let times = 1 + self.below(MOST_TIMES) as u32;
+            stand.sandbox.fault(call, fault, times, after_ms as f64 / 1e3).await?;
             faults += 1;
             tokio::time::sleep(BETWEEN).await;
         }

@@ -6,7 +6,7 @@ use super::tree::Tree;
 const FILE_LINES: usize = 500;
 const FUNCTION_LINES: usize = 70;
 const COLUMNS: usize = 100;
-/// Kilobytes as the network counts them.
+/// Bytes of the plain file.
 /// It travels compressed, in less than 15 KB: a test of the service measures that.
 const WIDGET_BYTES: usize = 24_000;
 
