@@ -34,7 +34,7 @@
 
 use crate::{
     coupon,
-    effect::{Deduction, Effect, Fact, Input, Pending, Reason, Refusal, Rejected, Step},
+    effect::{Effect, Fact, Input, Moved, Pending, Reason, Refusal, Rejected, Step},
     ids::{Code, CustomerId, MemberNo, NodeId, PosId, Reference, ShopId},
     money::Money,
     points::Points,
@@ -89,11 +89,11 @@ pub enum State {
     /// A person must say whether the deduction happened. The coupon is dead meanwhile.
     InReview { node: NodeId, since: At, reason: Reason },
     /// The deduction did happen; the coupon is being brought back to life.
-    Restoring { node: NodeId, paid: Deduction, told: bool },
+    Restoring { node: NodeId, paid: Moved, told: bool },
     /// The coupon is the customer's. The metafield is being written.
-    Recording { node: NodeId, paid: Deduction },
+    Recording { node: NodeId, paid: Moved },
     /// Done. `recorded` is false where the metafield could not be written.
-    Completed { node: NodeId, paid: Deduction, recorded: bool },
+    Completed { node: NodeId, paid: Moved, recorded: bool },
     /// No points were moved; the coupon, which nobody saw, is being deactivated.
     Killing { node: NodeId, problem: Problem, told: bool },
     /// The coupon is dead, and its code stays taken until the quiet day is over.
@@ -113,7 +113,7 @@ pub enum State {
 pub enum View {
     Processing,
     Confirming,
-    Completed { paid: Deduction },
+    Completed { paid: Moved },
     Failed { problem: Problem },
 }
 
@@ -260,7 +260,7 @@ impl Conversion {
 
     fn deducting(&self, node: NodeId, input: &Input, now: At) -> Option<Next> {
         Some(match input {
-            Input::Deducted(paid) => self.issue(node, *paid, "deducted", vec![]),
+            Input::Moved(paid) => self.issue(node, *paid, "deducted", vec![]),
             Input::Refused(refusal) => {
                 let next = State::Killing { node, problem: deduct_problem(refusal), told: false };
                 to(next, "deduction_refused", vec![])
@@ -276,7 +276,7 @@ impl Conversion {
     fn confirming(&self, node: NodeId, since: At, input: &Input) -> Option<Next> {
         let closed = vec![Fact::DoubtClosed];
         Some(match input {
-            Input::Deducted(paid) => self.issue(node, *paid, "deduction_confirmed", closed),
+            Input::Moved(paid) => self.issue(node, *paid, "deduction_confirmed", closed),
             Input::Refused(refusal) => {
                 let next = State::Killing { node, problem: deduct_problem(refusal), told: false };
                 to(next, "deduction_ruled_out", closed)
@@ -295,7 +295,7 @@ impl Conversion {
 
     fn shelved(&self, node: NodeId, since: At, input: &Input, now: At) -> Option<Next> {
         Some(match input {
-            Input::Deducted(paid) => {
+            Input::Moved(paid) => {
                 let next = State::Restoring { node, paid: *paid, told: false };
                 to(next, "deduction_confirmed", vec![])
             }
@@ -316,7 +316,7 @@ impl Conversion {
     fn judged(&self, node: NodeId, reason: Reason, applied: bool, now: At) -> Next {
         let closed = Fact::ReviewClosed(reason);
         if applied {
-            let paid = Deduction { before: None, after: None };
+            let paid = Moved::default();
             return to(
                 State::Restoring { node, paid, told: false },
                 "judged_applied",
@@ -329,7 +329,7 @@ impl Conversion {
         to(dead(node, problem, now), "judged_not_applied", facts)
     }
 
-    fn restoring(&self, node: NodeId, paid: Deduction, told: bool, input: &Input) -> Option<Next> {
+    fn restoring(&self, node: NodeId, paid: Moved, told: bool, input: &Input) -> Option<Next> {
         let reason = Reason::CouponWillNotReturn;
         Some(match input {
             Input::Done => {
@@ -350,17 +350,13 @@ impl Conversion {
     }
 
     /// The coupon becomes the customer's, and the movement is on record.
-    fn issue(
-        &self,
-        node: NodeId,
-        paid: Deduction,
-        event: &'static str,
-        mut facts: Vec<Fact>,
-    ) -> Next {
+    fn issue(&self, node: NodeId, paid: Moved, event: &'static str, mut facts: Vec<Fact>) -> Next {
         facts.push(Fact::Moved {
             reference: self.terms.reference(),
             points: -self.terms.points.get(),
             balance: paid.after,
+            reason: "conversion",
+            linked_to: None,
         });
         facts.push(Fact::Issued { node });
         facts.push(Fact::Released { give_back: false });
@@ -456,7 +452,7 @@ fn stubborn(reason: Reason) -> Vec<Fact> {
     vec![Fact::ReviewOpened(reason), Fact::Alert(reason)]
 }
 
-fn recording(node: NodeId, paid: Deduction, input: &Input) -> Option<Next> {
+fn recording(node: NodeId, paid: Moved, input: &Input) -> Option<Next> {
     let completed = |recorded| State::Completed { node, paid, recorded };
     let reason = Reason::NotRecorded;
     Some(match input {
@@ -515,6 +511,12 @@ fn catching(node: NodeId, problem: Problem, told: bool, input: &Input, now: At) 
         }
         _ => return None,
     })
+}
+
+/// Terms for the tests of the other flows.
+#[cfg(test)]
+pub(crate) fn example() -> Terms {
+    tests::terms()
 }
 
 #[cfg(test)]

@@ -1,6 +1,12 @@
 //! A coupon's code, its end, and its life.
 
-use crate::{ids::Code, ids::MemberNo, money::Money, time::At};
+use crate::{
+    conversion::Terms,
+    ids::{Code, MemberNo, NodeId},
+    money::Money,
+    problem::Problem,
+    time::At,
+};
 use jiff::{ToSpan, civil::Time, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
@@ -8,8 +14,8 @@ use serde::{Deserialize, Serialize};
 const ALPHABET: &[u8] = b"34679ACDEFGHJKMNPQRTUVWXY";
 const RANDOM_CHARACTERS: usize = 6;
 
-/// Where a coupon stands. Written to the metafield and the API by these names, except `Pending`
-/// and `Void`, which nobody outside ever sees.
+/// Where a coupon stands. Written to the metafield and the API by these names, except `Pending`,
+/// `Cancelling` and `Void`, which nobody outside ever sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -18,7 +24,10 @@ pub enum Status {
     Active,
     Used,
     Expired,
+    /// Staff or its owner take it back; the points are not known to have returned.
+    Cancelling,
     Cancelled,
+    /// Dead for now on suspicion; the points stay where they are.
     Held,
     /// The conversion failed: the code was never shown and is dead, or never lived.
     Void,
@@ -31,11 +40,58 @@ impl Status {
             Status::Active => "active",
             Status::Used => "used",
             Status::Expired => "expired",
+            Status::Cancelling => "cancelling",
             Status::Cancelled => "cancelled",
             Status::Held => "held",
             Status::Void => "void",
         }
     }
+}
+
+impl Status {
+    /// Reads what `as_str` writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        [
+            Status::Pending,
+            Status::Active,
+            Status::Used,
+            Status::Expired,
+            Status::Cancelling,
+            Status::Cancelled,
+            Status::Held,
+            Status::Void,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == text)
+    }
+
+    /// Why an act that wants another status cannot begin.
+    pub const fn objection(self) -> Problem {
+        match self {
+            Status::Used => Problem::CouponAlreadyUsed,
+            Status::Expired => Problem::CouponExpired,
+            Status::Cancelled | Status::Cancelling => Problem::CouponAlreadyCancelled,
+            Status::Held => Problem::CouponHeld,
+            Status::Active => Problem::CouponNotHeld,
+            Status::Pending | Status::Void => Problem::CouponBusy,
+        }
+    }
+}
+
+/// A coupon that its owner has: what was agreed, and where it stands in Shopify.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coupon {
+    pub terms: Terms,
+    pub node: NodeId,
+}
+
+/// What the customer's metafield says of a coupon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub coupon: Coupon,
+    pub status: Status,
+    /// When it was cancelled or used.
+    pub ended_at: Option<At>,
 }
 
 /// `{member_no}-{6 random}-{amount}`. `random` decides the middle part: 25^6 = 244 million codes

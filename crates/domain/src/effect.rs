@@ -1,6 +1,7 @@
 //! The vocabulary between a flow and the engine: what to do, what came of it, what to write down.
 
 use crate::{
+    coupon::Status,
     ids::{NodeId, Reference},
     points::Points,
     problem::Problem,
@@ -17,11 +18,18 @@ pub enum Effect {
     Create { check: bool },
     /// Deduct the points. Sent once; never again blindly.
     Deduct,
-    /// Find out what became of the deduction that was sent and not answered. `shelved`: the coupon
+    /// Give the points back. Sent once; never again blindly.
+    Add,
+    /// Find out what became of the movement that was sent and not answered. `shelved`: the coupon
     /// is deactivated already.
     Settle { since: At, shelved: bool },
     /// Make the code useless, now. Deactivating twice is harmless.
     Deactivate { node: NodeId },
+    /// The same to a coupon that its owner knows. `maybe`: an earlier try may have been applied, so
+    /// it is insisted on; otherwise a refusal leaves the coupon as it was.
+    Kill { node: NodeId, maybe: bool },
+    /// Whether the coupon was used in an order after all.
+    Recheck { node: NodeId },
     /// Give a deactivated coupon its life and its end back.
     Reactivate { node: NodeId },
     /// Free the code at Shopify. Only after a quiet day.
@@ -52,6 +60,9 @@ impl Effect {
         match self {
             Effect::Create { .. } => "create",
             Effect::Deduct => "deduct",
+            Effect::Add => "add",
+            Effect::Kill { .. } => "kill",
+            Effect::Recheck { .. } => "recheck",
             Effect::Settle { .. } => "settle",
             Effect::Deactivate { .. } => "deactivate",
             Effect::Reactivate { .. } => "reactivate",
@@ -67,7 +78,11 @@ impl Effect {
         }
         match self {
             Effect::Create { .. } => policy(10, Tries::UpTo(3)),
-            Effect::Deduct => policy(15, Tries::UpTo(1)),
+            Effect::Deduct | Effect::Add => policy(15, Tries::UpTo(1)),
+            Effect::Kill { maybe: false, .. } => policy(10, Tries::UpTo(3)),
+            Effect::Kill { maybe: true, .. } | Effect::Recheck { .. } => {
+                policy(10, Tries::Insist { tell_after: 3 })
+            }
             Effect::Settle { .. } => policy(15, Tries::UpTo(u32::MAX)),
             Effect::Deactivate { .. } | Effect::Reactivate { .. } => {
                 policy(10, Tries::Insist { tell_after: 3 })
@@ -79,9 +94,9 @@ impl Effect {
     }
 }
 
-/// What the points book said of a deduction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deduction {
+/// What the points book said of a movement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
     /// Balances around the movement, where the book tells them.
     pub before: Option<Points>,
     pub after: Option<Points>,
@@ -105,20 +120,20 @@ pub enum Refusal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// The coupon stands in Shopify. `unpayable` where the balance, read side by side, does not do.
-    Created {
-        node: NodeId,
-        unpayable: Option<Problem>,
-    },
-    Deducted(Deduction),
+    Created { node: NodeId, unpayable: Option<Problem> },
+    /// The points moved.
+    Moved(Moved),
+    /// The coupon was used, in this order where it is known.
+    Used { order: Option<String> },
+    /// It was sent, and nobody knows whether it was applied: it may be sent again.
+    Unclear,
     /// The effect was applied, and there is nothing more to say.
     Done,
     /// The effect is known not to have happened.
     Refused(Refusal),
     /// All tries are used up. `maybe`: one of them may still have been applied, or may yet be.
-    GaveUp {
-        maybe: bool,
-    },
-    /// A deduction was sent and not answered.
+    GaveUp { maybe: bool },
+    /// A movement was sent and not answered.
     InDoubt,
     /// The doubt has lasted: nobody may use the coupon meanwhile.
     DoubtAged,
@@ -128,10 +143,8 @@ pub enum Input {
     Stubborn,
     /// The moment that the flow waited for has come.
     Due,
-    /// A person decided a doubt: the deduction did happen, or did not.
-    Verdict {
-        applied: bool,
-    },
+    /// A person decided a doubt: the movement did happen, or did not.
+    Verdict { applied: bool },
 }
 
 /// Why a person is needed. Stored with the review: the names are a contract.
@@ -150,6 +163,14 @@ pub enum Reason {
     CouponWillNotReturn,
     /// The metafield could not be written.
     NotRecorded,
+    /// The points book does not take the points back.
+    RefundRefused,
+    /// Nobody can tell whether the coupon was used before it died.
+    UsageUnknown,
+    /// An order used the coupon although its points were given back.
+    UsedAfterCancel,
+    /// A second order has the same coupon.
+    UsedTwice,
 }
 
 impl Reason {
@@ -161,6 +182,26 @@ impl Reason {
             Reason::CouponWillNotDie => "coupon_will_not_die",
             Reason::CouponWillNotReturn => "coupon_will_not_return",
             Reason::NotRecorded => "not_recorded",
+            Reason::RefundRefused => "refund_refused",
+            Reason::UsageUnknown => "usage_unknown",
+            Reason::UsedAfterCancel => "used_after_cancel",
+            Reason::UsedTwice => "used_twice",
+        }
+    }
+}
+
+/// What a customer is written about. The names are the outbox's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    CouponIssued,
+    CouponCancelled,
+}
+
+impl Notice {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Notice::CouponIssued => "coupon_issued",
+            Notice::CouponCancelled => "coupon_cancelled",
         }
     }
 }
@@ -174,11 +215,20 @@ pub enum Fact {
     },
     /// The code is dead or never lived; nobody saw it.
     Voided,
+    /// The coupon stands so from now on.
+    Coupon(Status),
+    /// An order is known to have used the coupon.
+    Used {
+        order: Option<String>,
+    },
     /// Points moved in the points book. `points` is signed.
     Moved {
         reference: Reference,
         points: i64,
         balance: Option<Points>,
+        reason: &'static str,
+        /// The reference of the movement that this one gives back.
+        linked_to: Option<Reference>,
     },
     /// The conversion no longer holds balance back; `give_back` returns the day's allowance too.
     Released {
@@ -190,6 +240,8 @@ pub enum Fact {
     ReviewClosed(Reason),
     /// Goes to the admins through the outbox.
     Alert(Reason),
+    /// Goes to the customer through the outbox.
+    Notify(Notice),
     /// The request's idempotency key may be used again.
     KeyReleased,
 }

@@ -57,6 +57,11 @@ impl Reference {
     pub fn of_conversion(code: &Code) -> Self {
         Self(format!("COUPON-{code}"))
     }
+
+    /// The reference of a cancellation's refund.
+    pub fn of_cancellation(code: &Code) -> Self {
+        Self(format!("CANCEL-{code}"))
+    }
 }
 
 /// The number of a Shopify customer's gid: `12345` for `gid://shopify/Customer/12345`.

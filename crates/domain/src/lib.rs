@@ -3,9 +3,14 @@
 //! No async, no I/O, no clock, no randomness: time, ids and random bits come in as arguments, so
 //! that the simulator can run this very code a million times and get the same answer each time.
 
+pub mod actor;
+pub mod cancellation;
 pub mod conversion;
 pub mod coupon;
 pub mod effect;
+pub mod ending;
+pub mod flow;
+pub mod hold;
 pub mod ids;
 pub mod money;
 pub mod points;
@@ -14,8 +19,14 @@ pub mod rate;
 pub mod rules;
 pub mod time;
 
+pub use actor::Actor;
+pub use cancellation::Cancellation;
 pub use conversion::{Conversion, Terms};
+pub use coupon::Coupon;
 pub use effect::{Effect, Fact, Input, Pending, Refusal, Rejected, Step};
+pub use ending::Ending;
+pub use flow::Flow;
+pub use hold::Hold;
 pub use ids::{Code, CustomerId, FlowId, MemberNo, NodeId, PosId, Reference, ShopId};
 pub use money::Money;
 pub use points::Points;

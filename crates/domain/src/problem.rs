@@ -16,6 +16,14 @@ pub enum Problem {
     ShopifyUnavailable,
     /// The points book did not do it: nothing was sent, or all was undone.
     PointsUnavailable,
+    /// The discount was applied to an order already.
+    CouponAlreadyUsed,
+    CouponExpired,
+    CouponAlreadyCancelled,
+    CouponHeld,
+    CouponNotHeld,
+    /// Another act on this coupon is under way.
+    CouponBusy,
 }
 
 impl Problem {
@@ -29,6 +37,12 @@ impl Problem {
             Problem::UnknownCustomer => "unknown-customer",
             Problem::ShopifyUnavailable => "shopify-unavailable",
             Problem::PointsUnavailable => "points-unavailable",
+            Problem::CouponAlreadyUsed => "coupon-already-used",
+            Problem::CouponExpired => "coupon-expired",
+            Problem::CouponAlreadyCancelled => "coupon-already-cancelled",
+            Problem::CouponHeld => "coupon-held",
+            Problem::CouponNotHeld => "coupon-not-held",
+            Problem::CouponBusy => "coupon-busy",
         }
     }
 

@@ -3,11 +3,12 @@
 
 use crate::{
     LEASE,
-    store::{Begun, Commit, Committed, Event, Request, Row, Start, Store},
+    store::{Begun, Commit, Committed, Event, Guard, Request, Row, Start, Store},
 };
 use domain::{
-    At, Code, Conversion, CustomerId, Fact, FlowId, Input, MemberNo, Money, NodeId, Points, PosId,
-    Problem, ShopId, Terms, effect::Deduction, effect::Reason,
+    Actor, At, Cancellation, Code, Conversion, Coupon, CustomerId, Fact, Flow, FlowId, Input,
+    MemberNo, Money, NodeId, Points, PosId, Problem, ShopId, Terms, cancellation, coupon::Status,
+    effect::Moved, effect::Reason,
 };
 use futures::executor::block_on;
 use std::time::Duration;
@@ -19,7 +20,7 @@ const NOON: At = At(1_705_314_600_000_000);
 /// # Panics
 /// Where the store breaks a rule.
 pub fn every_rule<S: Store>(empty: impl Fn() -> S) {
-    let rules: [fn(&dyn Store); 13] = [
+    let rules: [fn(&dyn Store); 16] = [
         a_flow_reads_back_as_written,
         a_key_finds_its_flow,
         a_released_key_may_be_used_again,
@@ -33,6 +34,9 @@ pub fn every_rule<S: Store>(empty: impl Fn() -> S) {
         due_flows_are_claimed_once_and_oldest_first,
         an_ended_flow_is_never_claimed,
         reviews_open_and_close,
+        a_coupon_is_taken_by_one_act_at_a_time,
+        a_cancellation_reads_back_as_written,
+        a_use_is_known,
     ];
     for rule in rules {
         rule(&empty());
@@ -67,14 +71,29 @@ pub fn start(n: u128, customer: u64) -> Start {
     };
     Start {
         id: id(n),
-        terms,
-        request: Request { key: format!("key-{n}"), fingerprint: "f".to_owned() },
-        check: false,
-        daily_limit: points(10_000),
-        balance: points(1_250),
+        flow: Flow::Conversion(Conversion::accept(terms, false)),
+        request: Some(Request { key: format!("key-{n}"), fingerprint: "f".to_owned() }),
+        guard: Guard::Reserve { daily_limit: points(10_000), balance: points(1_250) },
         now: NOON,
         lease_until: NOON.plus(LEASE),
     }
+}
+
+/// The same with its terms changed.
+fn with_terms(start: Start, change: impl FnOnce(&mut Terms)) -> Start {
+    let mut terms = start.flow.terms().clone();
+    change(&mut terms);
+    Start { flow: Flow::Conversion(Conversion::accept(terms, false)), ..start }
+}
+
+fn with_key(start: Start, key: &str, fingerprint: &str) -> Start {
+    let request = Request { key: key.to_owned(), fingerprint: fingerprint.to_owned() };
+    Start { request: Some(request), ..start }
+}
+
+fn within(daily_limit: i64, balance: i64, start: Start) -> Start {
+    let (daily_limit, balance) = (points(daily_limit), points(balance));
+    Start { guard: Guard::Reserve { daily_limit, balance }, ..start }
 }
 
 fn begin(store: &dyn Store, start: Start) -> Begun {
@@ -94,9 +113,8 @@ fn load(store: &dyn Store, flow: FlowId) -> Row {
 
 /// The commit of one transition, as the engine would build it.
 fn transition(row: &Row, input: &Input, due_at: Option<At>) -> Commit {
-    let step = row.conversion.step(input, NOON).expect("a fitting input");
-    let conversion = Conversion { terms: row.conversion.terms.clone(), state: step.next };
-    let row = Row { conversion, version: row.version + 1, due_at, ..row.clone() };
+    let step = row.flow.step(input, NOON).expect("a fitting input");
+    let row = Row { flow: step.next, version: row.version + 1, due_at, ..row.clone() };
     Commit { row, at: NOON, event: Event { name: step.event, detail: None }, facts: step.facts }
 }
 
@@ -113,7 +131,7 @@ fn created(store: &dyn Store, n: u128, customer: u64) -> Row {
 }
 
 fn paid() -> Input {
-    Input::Deducted(Deduction { before: Some(points(1_250)), after: Some(points(750)) })
+    Input::Moved(Moved { before: Some(points(1_250)), after: Some(points(750)) })
 }
 
 fn a_flow_reads_back_as_written(store: &dyn Store) {
@@ -128,55 +146,51 @@ fn a_flow_reads_back_as_written(store: &dyn Store) {
 
 fn a_key_finds_its_flow(store: &dyn Store) {
     let row = started(store, start(1, 1));
-    let mut again = start(2, 1);
-    again.request.key = "key-1".to_owned();
+    let again = with_key(start(2, 1), "key-1", "f");
     assert_eq!(begin(store, again.clone()), Begun::Known { row: row.clone(), same_request: true });
-    again.request.fingerprint = "other".to_owned();
+    let again = with_key(again, "key-1", "other");
     assert_eq!(begin(store, again.clone()), Begun::Known { row: row.clone(), same_request: false });
     let shop = ShopId::from("main");
-    let found = block_on(store.by_key(&shop, CustomerId(1), &again.request)).expect("by_key");
+    let request = again.request.clone().expect("a request");
+    let found = block_on(store.by_key(&shop, CustomerId(1), &request)).expect("by_key");
     assert_eq!(found, Some((row, false)));
-    let found = block_on(store.by_key(&shop, CustomerId(2), &again.request)).expect("by_key");
+    let found = block_on(store.by_key(&shop, CustomerId(2), &request)).expect("by_key");
     assert_eq!(found, None, "another customer's key is another key");
-    again.terms.customer = CustomerId(2);
+    let again = with_terms(again, |terms| terms.customer = CustomerId(2));
     assert!(matches!(begin(store, again), Begun::Started(_)));
 }
 
 fn a_released_key_may_be_used_again(store: &dyn Store) {
     let row = started(store, start(1, 1));
     apply(store, &row, &Input::GaveUp { maybe: false }, None);
-    let mut again = start(2, 1);
-    again.request = Request { key: "key-1".to_owned(), fingerprint: "other".to_owned() };
+    let again = with_key(start(2, 1), "key-1", "other");
     assert!(matches!(begin(store, again), Begun::Started(_)));
 }
 
 fn a_code_is_used_once(store: &dyn Store) {
     let row = started(store, start(1, 1));
-    let mut second = start(2, 2);
-    second.terms.code = row.conversion.terms.code.clone();
+    let second = with_terms(start(2, 2), |terms| terms.code = row.flow.terms().code.clone());
     assert_eq!(begin(store, second.clone()), Begun::CodeExists);
     apply(store, &row, &Input::GaveUp { maybe: false }, None);
     assert_eq!(begin(store, second.clone()), Begun::CodeExists, "a void code is never reused");
-    second.terms.code = Code::from("70934-BBBBBB-500");
+    let second = with_terms(second, |terms| terms.code = Code::from("70934-BBBBBB-500"));
     assert!(matches!(begin(store, second), Begun::Started(_)), "nothing was kept of the refused");
 }
 
 fn the_daily_limit_holds(store: &dyn Store) {
-    let limited = |n| Start { daily_limit: points(1_000), balance: points(9_000), ..start(n, 1) };
-    started(store, limited(1));
-    started(store, limited(2));
-    assert_eq!(begin(store, limited(3)), Begun::Refused(Problem::DailyLimitExceeded));
-    let mut tomorrow = limited(4);
-    tomorrow.terms.day = jiff::civil::date(2024, 1, 16);
-    started(store, tomorrow);
-    started(store, Start { terms: start(5, 2).terms, ..limited(5) });
+    let limited = |n, customer| within(1_000, 9_000, start(n, customer));
+    started(store, limited(1, 1));
+    started(store, limited(2, 1));
+    assert_eq!(begin(store, limited(3, 1)), Begun::Refused(Problem::DailyLimitExceeded));
+    let tomorrow = jiff::civil::date(2024, 1, 16);
+    started(store, with_terms(limited(4, 1), |terms| terms.day = tomorrow));
+    started(store, limited(5, 2));
 }
 
 fn the_allowance_of_a_failure_comes_back_on_its_own_day_only(store: &dyn Store) {
     let limited = |n, day| {
-        let mut start = Start { daily_limit: points(500), ..start(n, 1) };
-        start.terms.day = jiff::civil::date(2024, 1, day);
-        start
+        let day = jiff::civil::date(2024, 1, day);
+        with_terms(within(500, 1_250, start(n, 1)), |terms| terms.day = day)
     };
     let row = started(store, limited(1, 15));
     apply(store, &row, &Input::GaveUp { maybe: false }, None);
@@ -211,7 +225,7 @@ fn a_stale_version_writes_nothing(store: &dyn Store) {
     assert_eq!(block_on(store.commit(&late)).expect("commit"), Committed::LeaseLost);
     assert_eq!(load(store, row.id), row);
     assert_eq!(
-        begin(store, Start { balance: points(999), ..start(2, 1) }),
+        begin(store, within(10_000, 999, start(2, 1))),
         Begun::Refused(Problem::InsufficientPoints),
         "the stale commit released nothing"
     );
@@ -266,4 +280,71 @@ fn reviews_open_and_close(store: &dyn Store) {
     assert!(commit.facts.contains(&Fact::ReviewClosed(Reason::NoLookUp)));
     assert_eq!(block_on(store.commit(&commit)).expect("commit"), Committed::Yes);
     started(store, start(3, 1));
+}
+
+/// A cancellation of the `n`th conversion's coupon.
+fn cancel(n: u128, coupon: &Coupon) -> Start {
+    let terms = cancellation::Terms {
+        coupon: coupon.clone(),
+        by: Actor::Staff { id: 1, name: "Sato".to_owned() },
+        reason: cancellation::Why::CustomerRequest,
+        note: None,
+        notify: true,
+        refund: true,
+        from: Status::Active,
+        at: NOON,
+    };
+    Start {
+        id: id(n),
+        flow: Flow::Cancellation(Cancellation::accept(terms)),
+        request: None,
+        guard: Guard::Take { from: vec![Status::Active], to: Status::Cancelling },
+        now: NOON,
+        lease_until: NOON.plus(LEASE),
+    }
+}
+
+/// The `n`th conversion, finished.
+fn issued(store: &dyn Store, n: u128, customer: u64) -> Coupon {
+    let row = created(store, n, customer);
+    let row = apply(store, &row, &paid(), Some(NOON.plus(LEASE)));
+    let coupon = Coupon { terms: row.flow.terms().clone(), node: NodeId(1) };
+    assert_eq!(begin(store, cancel(90 + n, &coupon)), Begun::Refused(Problem::CouponBusy));
+    apply(store, &row, &Input::Done, None);
+    coupon
+}
+
+fn a_coupon_is_taken_by_one_act_at_a_time(store: &dyn Store) {
+    let coupon = issued(store, 1, 1);
+    let first = started(store, cancel(11, &coupon));
+    let refused = Begun::Refused(Problem::CouponAlreadyCancelled);
+    assert_eq!(begin(store, cancel(12, &coupon)), refused);
+    let spared = Input::Refused(domain::Refusal::Other("no".to_owned()));
+    apply(store, &first, &spared, None);
+    let row = started(store, cancel(13, &coupon));
+    let row = apply(store, &row, &Input::Done, Some(NOON));
+    apply(store, &row, &Input::Used { order: None }, None);
+    assert_eq!(begin(store, cancel(14, &coupon)), Begun::Refused(Problem::CouponAlreadyUsed));
+}
+
+fn a_cancellation_reads_back_as_written(store: &dyn Store) {
+    let coupon = issued(store, 1, 1);
+    let row = started(store, cancel(11, &coupon));
+    assert_eq!(load(store, row.id), row);
+    let row = apply(store, &row, &Input::Done, Some(NOON));
+    let row = apply(store, &row, &Input::Done, Some(NOON));
+    let row = apply(store, &row, &paid(), Some(NOON));
+    assert_eq!(load(store, row.id), row);
+    assert_eq!(begin(store, cancel(12, &coupon)), Begun::Refused(Problem::CouponAlreadyCancelled));
+}
+
+fn a_use_is_known(store: &dyn Store) {
+    let coupon = issued(store, 1, 1);
+    let (shop, code) = (ShopId::from("main"), coupon.terms.code.clone());
+    assert_eq!(block_on(store.use_of(&shop, &code)).expect("use_of"), None);
+    let row = started(store, cancel(11, &coupon));
+    let row = apply(store, &row, &Input::Done, Some(NOON));
+    let order = Some("#1001".to_owned());
+    apply(store, &row, &Input::Used { order: order.clone() }, None);
+    assert_eq!(block_on(store.use_of(&shop, &code)).expect("use_of"), order);
 }

@@ -10,7 +10,7 @@ pub mod ports;
 mod recovery;
 pub mod store;
 
-use domain::{At, Conversion, FlowId, Input, Pending, Rejected, ShopId, effect::Tries};
+use domain::{At, FlowId, Input, Pending, Rejected, ShopId, effect::Tries};
 use ports::{Clock, Ports};
 use recovery::Outcome;
 use std::{sync::Arc, time::Duration};
@@ -49,12 +49,13 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Begins a conversion, or finds the one that the key already began. Sends nothing.
+    /// Begins a flow, or finds the one that the key already began. Sends nothing.
     pub async fn start(&self, start: Start) -> Result<Begun, StoreError> {
+        let at = start.now;
         let begun = self.store.begin(start).await?;
         if let Begun::Started(row) = &begun {
             let event = Event { name: "accepted", detail: None };
-            self.observer.committed(row, &event, row.conversion.terms.created_at);
+            self.observer.committed(row, &event, at);
         }
         Ok(begun)
     }
@@ -68,7 +69,7 @@ impl Engine {
     /// row just now, so its effect was never sent.
     pub async fn drive(&self, mut row: Row, mut fresh: bool) -> Result<Row, Stopped> {
         loop {
-            let input = match row.conversion.pending() {
+            let input = match row.flow.pending() {
                 Pending::Nothing | Pending::Person => return Ok(row),
                 Pending::Timer(at) if self.clock.now() < at => return Ok(row),
                 Pending::Timer(_) => Input::Due,
@@ -90,7 +91,6 @@ impl Engine {
                                 Next::Hear(input) => input,
                                 Next::Retry(wait) if wait.is_zero() => {
                                     row = self.note(row, &why).await?;
-                                    fresh = false;
                                     continue;
                                 }
                                 Next::Retry(wait) => {
@@ -107,7 +107,7 @@ impl Engine {
         }
     }
 
-    /// A person says whether a doubtful deduction happened.
+    /// A person says whether a doubtful movement happened.
     pub async fn judge(&self, id: FlowId, applied: bool) -> Result<Option<Row>, Stopped> {
         let Some(row) = self.store.seize(id, self.clock.now(), LEASE).await? else {
             return Ok(None);
@@ -118,17 +118,17 @@ impl Engine {
 
     async fn advance(&self, row: Row, input: &Input) -> Result<Row, Stopped> {
         let now = self.clock.now();
-        let before = row.conversion.pending();
-        let step = row.conversion.step(input, now)?;
-        let conversion = Conversion { terms: row.conversion.terms, state: step.next };
-        let pending = conversion.pending();
+        let before = row.flow.pending();
+        let step = row.flow.step(input, now)?;
+        let flow = step.next;
+        let pending = flow.pending();
         let tries = if same_effect(before, pending) { row.tries } else { 0 };
         let due_at = match pending {
             Pending::Effect(_) => Some(renewed(row.due_at, now)),
             Pending::Timer(at) => Some(at),
             Pending::Person | Pending::Nothing => None,
         };
-        let next = Row { conversion, version: row.version + 1, due_at, tries, ..row };
+        let next = Row { flow, version: row.version + 1, due_at, tries, ..row };
         let event = Event { name: step.event, detail: None };
         self.commit(Commit { row: next, at: now, event, facts: step.facts }).await
     }

@@ -1,11 +1,12 @@
 //! The store in memory: for the simulator's speed, and to say in plain code what the SQL must do.
 //! It keeps nothing when the process ends, so no shop runs on it.
 
-use crate::store::{Begun, Commit, Committed, Request, Row, Start, Store, StoreError};
+use crate::store::{Begun, Commit, Committed, Guard, Request, Row, Start, Store, StoreError};
 use async_trait::async_trait;
 use domain::{
-    At, Code, Conversion, CustomerId, Fact, FlowId, NodeId, Points, Problem, Reference, ShopId,
-    coupon::Status, effect::Reason,
+    At, Code, CustomerId, Fact, FlowId, NodeId, Points, Problem, Reference, ShopId, Terms,
+    coupon::Status,
+    effect::{Notice, Reason},
 };
 use std::{
     collections::BTreeMap,
@@ -24,13 +25,19 @@ pub struct Books {
     pub events: BTreeMap<(FlowId, i64), (At, &'static str)>,
     pub reviews: BTreeMap<(FlowId, Reason), bool>,
     pub alerts: Vec<(FlowId, Reason)>,
+    pub notices: Vec<(FlowId, Notice)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coupon {
     pub status: Status,
     pub node: Option<NodeId>,
+    /// The conversion that made it.
     pub flow: FlowId,
+    /// The last act on it.
+    pub act: Option<FlowId>,
+    /// The order that is known to have used it.
+    pub used_in: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,30 +71,35 @@ impl MemoryStore {
 impl Store for MemoryStore {
     async fn begin(&self, start: Start) -> Result<Begun, StoreError> {
         let books = &mut *self.books();
-        let terms = &start.terms;
-        let key = (terms.shop.clone(), terms.customer, start.request.key.clone());
-        if let Some((id, fingerprint)) = books.keys.get(&key) {
-            let same_request = *fingerprint == start.request.fingerprint;
-            return Ok(Begun::Known { row: books.flows[id].clone(), same_request });
+        let (shop, customer) = (start.flow.shop().clone(), start.flow.customer());
+        if let Some(request) = &start.request {
+            let key = (shop.clone(), customer, request.key.clone());
+            if let Some((id, fingerprint)) = books.keys.get(&key) {
+                let same_request = *fingerprint == request.fingerprint;
+                return Ok(Begun::Known { row: books.flows[id].clone(), same_request });
+            }
         }
-        let coupon = (terms.shop.clone(), terms.code.clone());
-        if books.coupons.contains_key(&coupon) {
-            return Ok(Begun::CodeExists);
-        }
-        let account = books.accounts.entry((terms.shop.clone(), terms.customer)).or_default();
-        if let Err(problem) = account.reserve(&start) {
-            return Ok(Begun::Refused(problem));
+        let terms = start.flow.terms().clone();
+        let refused = match &start.guard {
+            Guard::Reserve { daily_limit, balance } => {
+                books.reserve(start.id, &terms, *daily_limit, *balance)
+            }
+            Guard::Take { from, to } => books.take_coupon(start.id, &terms, from, *to),
+        };
+        if let Some(refused) = refused {
+            return Ok(refused);
         }
         let row = Row {
             id: start.id,
-            conversion: Conversion::accept(start.terms, start.check),
+            flow: start.flow,
             version: 1,
             epoch: 1,
             due_at: Some(start.lease_until),
             tries: 0,
         };
-        books.keys.insert(key, (row.id, start.request.fingerprint));
-        books.coupons.insert(coupon, Coupon { status: Status::Pending, node: None, flow: row.id });
+        if let Some(request) = start.request {
+            books.keys.insert((shop, customer, request.key), (row.id, request.fingerprint));
+        }
         books.events.insert((row.id, 1), (start.now, "accepted"));
         books.flows.insert(row.id, row.clone());
         Ok(Begun::Started(row))
@@ -143,9 +155,60 @@ impl Store for MemoryStore {
             (books.flows[id].clone(), *fingerprint == request.fingerprint)
         }))
     }
+
+    async fn use_of(&self, shop: &ShopId, code: &Code) -> Result<Option<String>, StoreError> {
+        let books = self.books();
+        let coupon = books.coupons.get(&(shop.clone(), code.clone()));
+        Ok(coupon.and_then(|coupon| coupon.used_in.clone()))
+    }
 }
 
 impl Books {
+    /// Makes the reservation, or says why not.
+    fn reserve(
+        &mut self,
+        flow: FlowId,
+        terms: &Terms,
+        daily_limit: Points,
+        balance: Points,
+    ) -> Option<Begun> {
+        let key = (terms.shop.clone(), terms.code.clone());
+        if self.coupons.contains_key(&key) {
+            return Some(Begun::CodeExists);
+        }
+        let account = self.accounts.entry((terms.shop.clone(), terms.customer)).or_default();
+        if let Err(problem) = account.reserve(terms, daily_limit, balance) {
+            return Some(Begun::Refused(problem));
+        }
+        let status = Status::Pending;
+        self.coupons.insert(key, Coupon { status, node: None, flow, act: None, used_in: None });
+        None
+    }
+
+    /// Takes the coupon for an act, or says why not.
+    fn take_coupon(
+        &mut self,
+        act: FlowId,
+        terms: &Terms,
+        from: &[Status],
+        to: Status,
+    ) -> Option<Begun> {
+        let key = (terms.shop.clone(), terms.code.clone());
+        let Some(coupon) = self.coupons.get_mut(&key) else {
+            return Some(Begun::Refused(Problem::CouponBusy));
+        };
+        if !from.contains(&coupon.status) {
+            return Some(Begun::Refused(coupon.status.objection()));
+        }
+        let busy = |id: FlowId| self.flows.get(&id).is_some_and(|row| row.due_at.is_some());
+        if busy(coupon.flow) || coupon.act.is_some_and(busy) {
+            return Some(Begun::Refused(Problem::CouponBusy));
+        }
+        coupon.status = to;
+        coupon.act = Some(act);
+        None
+    }
+
     fn take(&mut self, id: FlowId, now: At, lease: Duration) -> Option<Row> {
         let row = self.flows.get_mut(&id)?;
         row.epoch += 1;
@@ -154,20 +217,32 @@ impl Books {
     }
 
     fn apply(&mut self, row: &Row, fact: &Fact) {
-        let terms = &row.conversion.terms;
+        let terms = row.flow.terms();
         let coupon = (terms.shop.clone(), terms.code.clone());
         let account = self.accounts.entry((terms.shop.clone(), terms.customer)).or_default();
         match fact {
             Fact::Issued { node } => {
-                let issued = Coupon { status: Status::Active, node: Some(*node), flow: row.id };
-                self.coupons.insert(coupon, issued);
+                if let Some(coupon) = self.coupons.get_mut(&coupon) {
+                    coupon.status = Status::Active;
+                    coupon.node = Some(*node);
+                }
             }
             Fact::Voided => {
                 if let Some(coupon) = self.coupons.get_mut(&coupon) {
                     coupon.status = Status::Void;
                 }
             }
-            Fact::Moved { reference, points, balance } => {
+            Fact::Coupon(status) => {
+                if let Some(coupon) = self.coupons.get_mut(&coupon) {
+                    coupon.status = *status;
+                }
+            }
+            Fact::Used { order } => {
+                if let Some(coupon) = self.coupons.get_mut(&coupon) {
+                    coupon.used_in = Some(order.clone().unwrap_or_default());
+                }
+            }
+            Fact::Moved { reference, points, balance, .. } => {
                 let movement = Movement { points: *points, balance: *balance, flow: row.id };
                 let earlier =
                     self.movements.insert((terms.shop.clone(), reference.clone()), movement);
@@ -192,25 +267,31 @@ impl Books {
                 self.reviews.insert((row.id, *reason), false);
             }
             Fact::Alert(reason) => self.alerts.push((row.id, *reason)),
+            Fact::Notify(notice) => self.notices.push((row.id, *notice)),
             Fact::KeyReleased => self.keys.retain(|_, (id, _)| *id != row.id),
         }
     }
 }
 
 impl Account {
-    fn reserve(&mut self, start: &Start) -> Result<(), Problem> {
-        let points = start.terms.points.get();
-        let today = if self.day == Some(start.terms.day) { self.day_points } else { 0 };
+    fn reserve(
+        &mut self,
+        terms: &Terms,
+        daily_limit: Points,
+        balance: Points,
+    ) -> Result<(), Problem> {
+        let points = terms.points.get();
+        let today = if self.day == Some(terms.day) { self.day_points } else { 0 };
         if self.doubts > 0 {
             return Err(Problem::ConversionInDoubt);
         }
-        if today + points > start.daily_limit.get() {
+        if today + points > daily_limit.get() {
             return Err(Problem::DailyLimitExceeded);
         }
-        if self.open_points + points > start.balance.get() {
+        if self.open_points + points > balance.get() {
             return Err(Problem::InsufficientPoints);
         }
-        self.day = Some(start.terms.day);
+        self.day = Some(terms.day);
         self.day_points = today + points;
         self.open_points += points;
         Ok(())

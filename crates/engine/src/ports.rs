@@ -1,7 +1,10 @@
 //! The other systems, as the engine sees them: three outcomes, never two.
 
 use async_trait::async_trait;
-use domain::{At, NodeId, Points, PosId, Reference, Refusal, ShopId, Terms, effect::Deduction};
+use domain::{
+    At, Coupon, NodeId, Points, PosId, Reference, Refusal, ShopId, Terms, coupon::Entry,
+    effect::Moved,
+};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// What is known of a call once it is over.
@@ -50,7 +53,7 @@ pub enum Recovery {
     Review,
 }
 
-/// A deduction to be made. The same fields give the same bytes.
+/// A movement to be made, its direction said by the call. The same fields give the same bytes.
 #[derive(Clone, Debug)]
 pub struct PointsOrder<'a> {
     pub customer: &'a PosId,
@@ -72,7 +75,9 @@ pub struct Movement {
 #[async_trait]
 pub trait PointsBook: Send + Sync {
     async fn balance(&self, customer: &PosId, limit: Duration) -> Answer<Points>;
-    async fn deduct(&self, order: PointsOrder<'_>, limit: Duration) -> Answer<Deduction>;
+    async fn deduct(&self, order: PointsOrder<'_>, limit: Duration) -> Answer<Moved>;
+    /// Gives points back.
+    async fn add(&self, order: PointsOrder<'_>, limit: Duration) -> Answer<Moved>;
     /// Every movement under the reference.
     async fn find(
         &self,
@@ -92,6 +97,16 @@ pub enum Found {
     Nothing,
 }
 
+/// Whether a coupon was used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Usage {
+    Unused,
+    /// In this order, where it is known.
+    Used {
+        order: Option<String>,
+    },
+}
+
 /// Shopify's side of a coupon.
 #[async_trait]
 pub trait Coupons: Send + Sync {
@@ -104,8 +119,10 @@ pub trait Coupons: Send + Sync {
     async fn reactivate(&self, node: NodeId, ends_at: At, limit: Duration) -> Answer<()>;
     /// Done also where it is already gone.
     async fn delete(&self, node: NodeId, limit: Duration) -> Answer<()>;
-    /// Writes the coupon into the customer's metafield, by compare-and-set.
-    async fn record(&self, terms: &Terms, node: NodeId, limit: Duration) -> Answer<()>;
+    /// Whether an order has used it, as far as Shopify knows by now.
+    async fn usage(&self, coupon: &Coupon, limit: Duration) -> Answer<Usage>;
+    /// Writes what the entry says into the customer's metafield, by compare-and-set.
+    async fn record(&self, entry: &Entry, limit: Duration) -> Answer<()>;
 }
 
 /// The peers of one shop.

@@ -3,9 +3,10 @@
 //! ```text
 //!   effect      answer lost, or the process died        sent again?
 //!   create      look the code up, then try again        yes: the code is the key at Shopify
-//!   deduct      in doubt                                never blindly
+//!   deduct, add in doubt                                never blindly
 //!   settle      look again / replay / a person          by the points book's Recovery
-//!   deactivate, reactivate, delete, record              yes: applied twice is applied once
+//!   deactivate, kill, reactivate, delete, record        yes: applied twice is applied once
+//!   recheck     asked again                             yes: it is a read
 //! ```
 //!
 //! Late answers: a creation that lands after we gave up is chased until the horizon; a deduction
@@ -13,13 +14,14 @@
 
 use crate::{
     Engine,
-    ports::{Answer, Found, Movement, Peers, PointsOrder, Recovery, Why},
+    ports::{Answer, Found, Movement, Peers, PointsOrder, Recovery, Usage, Why},
     store::Row,
 };
 use domain::{
-    At, Effect, Input, NodeId, Problem, Refusal, Terms,
+    At, Effect, Input, NodeId, Points, Problem, Refusal, Terms,
     conversion::CREATE_HORIZON,
-    effect::{Deduction, Reason},
+    effect::{Moved, Reason},
+    flow::Order,
 };
 use std::time::Duration;
 
@@ -40,7 +42,6 @@ const LOOK_AGAIN: Duration = Duration::from_secs(600);
 const DOUBT_AGES: Duration = Duration::from_secs(30);
 /// How long after the horizon a look-up that does not answer is waited for.
 const LOOK_UP_PATIENCE: Duration = Duration::from_secs(60 * 60);
-pub(crate) const REASON: &str = "Coupon conversion";
 
 /// What an effect came to.
 pub(crate) enum Outcome {
@@ -83,7 +84,7 @@ impl Engine {
         effect: Effect,
         fresh: bool,
     ) -> Outcome {
-        let terms = &row.conversion.terms;
+        let terms = row.flow.terms();
         let limit = effect.policy().limit;
         match effect {
             Effect::Create { check } => {
@@ -97,32 +98,57 @@ impl Engine {
                 }
             }
             // Found in this state by a claim: whoever committed it may have sent it.
-            Effect::Deduct if !fresh => Outcome::Input(Input::InDoubt),
-            Effect::Deduct => match deduct(peers, terms, limit).await {
-                Answer::Done(paid) => Outcome::Input(Input::Deducted(paid)),
-                Answer::Refused(refusal) => Outcome::Input(Input::Refused(refusal)),
-                Answer::Unknown(_) => Outcome::Input(Input::InDoubt),
+            Effect::Deduct | Effect::Add if !fresh => Outcome::Input(Input::InDoubt),
+            Effect::Deduct | Effect::Add => match row.flow.order() {
+                Some(order) => match move_points(peers, &order, limit).await {
+                    Answer::Done(moved) => Outcome::Input(Input::Moved(moved)),
+                    Answer::Refused(refusal) => Outcome::Input(Input::Refused(refusal)),
+                    Answer::Unknown(_) => Outcome::Input(Input::InDoubt),
+                },
+                None => nothing_to_send(),
             },
-            Effect::Settle { since, shelved } => {
-                self.settle(peers, terms, since, shelved, fresh, limit).await
-            }
+            Effect::Settle { since, shelved } => match row.flow.order() {
+                Some(order) => self.settle(peers, &order, since, shelved, fresh, limit).await,
+                None => nothing_to_send(),
+            },
             Effect::Deactivate { node } => plain(peers.coupons.deactivate(node, limit).await),
+            Effect::Kill { maybe: false, .. } if !fresh => Outcome::Input(Input::Unclear),
+            Effect::Kill { node, maybe } => kill(peers, node, maybe, limit).await,
+            Effect::Recheck { .. } => self.recheck(peers, row, limit).await,
             Effect::Reactivate { node } => {
                 plain(peers.coupons.reactivate(node, terms.expires_at, limit).await)
             }
             Effect::Delete { node } => plain(peers.coupons.delete(node, limit).await),
             Effect::Chase { until } => self.chase(peers, terms, until, fresh, limit).await,
-            Effect::Record => match node_of(row) {
-                Some(node) => plain(peers.coupons.record(terms, node, limit).await),
-                None => Outcome::failed("no coupon to record", Input::GaveUp { maybe: false }),
+            Effect::Record => match row.flow.entry() {
+                Some(entry) => plain(peers.coupons.record(&entry, limit).await),
+                None => nothing_to_send(),
             },
+        }
+    }
+
+    /// What was heard of an order is asked first, then Shopify.
+    async fn recheck(&self, peers: &Peers, row: &Row, limit: Duration) -> Outcome {
+        let Some(coupon) = row.flow.coupon() else { return nothing_to_send() };
+        match self.store.use_of(&coupon.terms.shop, &coupon.terms.code).await {
+            Ok(None) => {}
+            Ok(Some(order)) => return Outcome::Input(Input::Used { order: Some(order) }),
+            Err(error) => return Outcome::failed(error, Input::GaveUp { maybe: false }),
+        }
+        match peers.coupons.usage(coupon, limit).await {
+            Answer::Done(Usage::Unused) => Outcome::Input(Input::Done),
+            Answer::Done(Usage::Used { order }) => Outcome::Input(Input::Used { order }),
+            Answer::Refused(refusal) => {
+                Outcome::failed(format!("refused: {refusal:?}"), Input::GaveUp { maybe: false })
+            }
+            Answer::Unknown(why) => Outcome::failed(why, Input::GaveUp { maybe: false }),
         }
     }
 
     async fn settle(
         &self,
         peers: &Peers,
-        terms: &Terms,
+        order: &Order<'_>,
         since: At,
         shelved: bool,
         fresh: bool,
@@ -139,11 +165,15 @@ impl Engine {
             return Outcome::Wait { until: since.plus(first_look) };
         }
         let looked_at = self.clock.now();
-        let seen = match recovery {
-            Recovery::Replay { .. } => replay(peers, terms, limit).await,
-            _ => look_up(peers, terms, limit).await,
-        };
         let age = looked_at.since(since);
+        let seen = match recovery {
+            // A key that is forgotten by the time it arrives would move the points again.
+            Recovery::Replay { window } if age + limit >= window => {
+                return Outcome::Input(Input::Parked(Reason::LookUpDown));
+            }
+            Recovery::Replay { .. } => replay(peers, order, limit).await,
+            _ => look_up(peers, order, limit).await,
+        };
         match seen {
             Seen::Settled(input) => Outcome::Input(input),
             Seen::Absent if age >= patience => {
@@ -274,15 +304,43 @@ fn with_verdict(created: Outcome, verdict: Option<Problem>) -> Outcome {
     }
 }
 
-async fn deduct(peers: &Peers, terms: &Terms, limit: Duration) -> Answer<Deduction> {
-    let reference = terms.reference();
-    let order = PointsOrder {
-        customer: &terms.pos_id,
-        points: terms.points,
-        reference: &reference,
-        reason: REASON,
+async fn move_points(peers: &Peers, order: &Order<'_>, limit: Duration) -> Answer<Moved> {
+    let magnitude = i64::try_from(order.points.unsigned_abs()).ok().and_then(Points::new);
+    let Some(points) = magnitude else {
+        return Answer::Refused(Refusal::Other("not_a_number_of_points".to_owned()));
     };
-    peers.points.deduct(order, limit).await
+    let sent = PointsOrder {
+        customer: order.customer,
+        points,
+        reference: &order.reference,
+        reason: order.reason,
+    };
+    if order.points < 0 {
+        peers.points.deduct(sent, limit).await
+    } else {
+        peers.points.add(sent, limit).await
+    }
+}
+
+/// Deactivates a coupon that may stay alive if this is surely refused.
+async fn kill(peers: &Peers, node: NodeId, maybe: bool, limit: Duration) -> Outcome {
+    match peers.coupons.deactivate(node, limit).await {
+        Answer::Unknown(_) if !maybe => Outcome::Input(Input::Unclear),
+        Answer::Refused(refusal) if !maybe => Outcome::Failed {
+            why: format!("refused: {refusal:?}"),
+            retry: Some(match refusal {
+                Refusal::Wait(wait) => wait.max(Duration::from_millis(1)),
+                _ => Duration::ZERO,
+            }),
+            last: Input::Refused(refusal),
+        },
+        answer => plain(answer),
+    }
+}
+
+/// A state asked for an effect that its flow says nothing about: never sent.
+fn nothing_to_send() -> Outcome {
+    Outcome::failed("nothing to send", Input::GaveUp { maybe: false })
 }
 
 /// What one look into a doubt showed.
@@ -292,23 +350,22 @@ enum Seen {
     Silent,
 }
 
-async fn replay(peers: &Peers, terms: &Terms, limit: Duration) -> Seen {
-    match deduct(peers, terms, limit).await {
-        Answer::Done(paid) => Seen::Settled(Input::Deducted(paid)),
+async fn replay(peers: &Peers, order: &Order<'_>, limit: Duration) -> Seen {
+    match move_points(peers, order, limit).await {
+        Answer::Done(moved) => Seen::Settled(Input::Moved(moved)),
         // Not let in at all says nothing about the first time.
         Answer::Refused(Refusal::Wait(_) | Refusal::Other(_)) | Answer::Unknown(_) => Seen::Silent,
         Answer::Refused(refusal) => Seen::Settled(Input::Refused(refusal)),
     }
 }
 
-async fn look_up(peers: &Peers, terms: &Terms, limit: Duration) -> Seen {
-    let expected = -terms.points.get();
-    match peers.points.find(&terms.pos_id, &terms.reference(), limit).await {
+async fn look_up(peers: &Peers, order: &Order<'_>, limit: Duration) -> Seen {
+    match peers.points.find(order.customer, &order.reference, limit).await {
         Answer::Done(found) => match found.as_slice() {
             [] => Seen::Absent,
-            [Movement { points, balance }] if *points == expected => {
-                let before = balance.and_then(|after| after.plus(terms.points));
-                Seen::Settled(Input::Deducted(Deduction { before, after: *balance }))
+            [Movement { points, balance }] if *points == order.points => {
+                let before = balance.and_then(|after| Points::new(after.get() - order.points));
+                Seen::Settled(Input::Moved(Moved { before, after: *balance }))
             }
             _ => Seen::Settled(Input::Parked(Reason::Contradiction)),
         },
@@ -330,13 +387,6 @@ fn plain(answer: Answer<()>) -> Outcome {
             Outcome::Failed { why, retry: None, last: Input::Refused(refusal) }
         }
         Answer::Unknown(why) => Outcome::failed(why, Input::GaveUp { maybe: true }),
-    }
-}
-
-fn node_of(row: &Row) -> Option<NodeId> {
-    match &row.conversion.state {
-        domain::conversion::State::Recording { node, .. } => Some(*node),
-        _ => None,
     }
 }
 

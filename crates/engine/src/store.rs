@@ -1,14 +1,14 @@
 //! What a store must do. Each method is one atomic act; a store decides nothing.
 
 use async_trait::async_trait;
-use domain::{At, Conversion, CustomerId, Fact, FlowId, Points, Problem, ShopId, Terms};
+use domain::{At, Code, CustomerId, Fact, Flow, FlowId, Points, Problem, ShopId, coupon::Status};
 use std::time::Duration;
 
 /// A flow as the journal holds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     pub id: FlowId,
-    pub conversion: Conversion,
+    pub flow: Flow,
     /// Grows by one with every commit.
     pub version: i64,
     /// Grows by one with every claim: who holds an older one has lost the lease.
@@ -21,11 +21,11 @@ pub struct Row {
 
 impl Row {
     pub fn shop(&self) -> &ShopId {
-        &self.conversion.terms.shop
+        self.flow.shop()
     }
 
     pub fn customer(&self) -> CustomerId {
-        self.conversion.terms.customer
+        self.flow.customer()
     }
 }
 
@@ -37,18 +37,31 @@ pub struct Request {
     pub fingerprint: String,
 }
 
-/// A conversion to begin, and what it must fit into.
+/// A flow to begin, in its first state, and what it must fit into.
 #[derive(Clone, Debug)]
 pub struct Start {
     pub id: FlowId,
-    pub terms: Terms,
-    pub request: Request,
-    pub check: bool,
-    pub daily_limit: Points,
-    /// The newest known balance; what open conversions hold back comes off it.
-    pub balance: Points,
+    pub flow: Flow,
+    /// `None`: nobody asked for it; the guard alone makes it happen once.
+    pub request: Option<Request>,
+    pub guard: Guard,
     pub now: At,
     pub lease_until: At,
+}
+
+/// What must be true for a flow to begin, checked and changed in the same transaction.
+#[derive(Clone, Debug)]
+pub enum Guard {
+    /// A conversion: its code is new, the customer has no doubt open, and the day and the balance
+    /// have room. Takes the room.
+    Reserve {
+        daily_limit: Points,
+        /// The newest known balance; what open conversions hold back comes off it.
+        balance: Points,
+    },
+    /// An act on a coupon: it stands in one of `from`, and no other flow works on it. It stands in
+    /// `to` from then on.
+    Take { from: Vec<Status>, to: Status },
 }
 
 /// What came of a start.
@@ -112,4 +125,6 @@ pub trait Store: Send + Sync {
         customer: CustomerId,
         request: &Request,
     ) -> Result<Option<(Row, bool)>, StoreError>;
+    /// The order that is known to have used the coupon.
+    async fn use_of(&self, shop: &ShopId, code: &Code) -> Result<Option<String>, StoreError>;
 }

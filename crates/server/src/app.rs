@@ -7,11 +7,11 @@ use crate::{
     http_client,
     points::http::HttpPoints,
     shopify::Shopify,
-    store::{SqliteStore, reads::Reads},
+    store::{Database, Journal, reads::Reads},
     telemetry,
 };
 
-use domain::{At, CustomerId, FlowId, Points, ShopId, conversion::View, rules::Rules};
+use domain::{At, CustomerId, FlowId, Points, ShopId, flow::Told, rules::Rules};
 use engine::{
     Engine, Observer,
     ports::{Clock, Peers, Ports},
@@ -88,9 +88,9 @@ impl App {
     ///
     /// # Errors
     /// Where the database cannot be used.
-    pub fn open(config: Config, demo: bool) -> anyhow::Result<Arc<Self>> {
+    pub async fn open(config: Config, demo: bool) -> anyhow::Result<Arc<Self>> {
         let clock = SystemClock;
-        let store = Arc::new(SqliteStore::open(&config.database, clock.now())?);
+        let database = Database::open(&config.database, clock.now()).await?;
         let client = http_client::http_client();
         let shops: BTreeMap<ShopId, Shop> = config
             .shops
@@ -103,9 +103,9 @@ impl App {
             balances: Cache::new(REMEMBERED),
             waiting: Mutex::new(HashMap::new()),
         });
-        let reads = store.reads();
+        let reads = Arc::new(Reads::new(database.clone()));
         let engine = Arc::new(Engine {
-            store,
+            store: Arc::new(Journal::new(database)),
             ports: Arc::new(Registry(peers)),
             clock: Arc::new(clock),
             observer: Arc::new(Watcher { memory: Arc::clone(&memory) }),
@@ -226,14 +226,15 @@ impl Observer for Watcher {
     fn committed(&self, row: &Row, event: &Event, at: At) {
         telemetry::committed(row, event);
         let (shop, customer) = (row.shop(), row.customer());
-        match row.conversion.view() {
-            View::Processing => return,
-            View::Completed { paid } if event.name != "recorded" => match paid.after {
+        match row.flow.told() {
+            Told::Processing => return,
+            // What follows the answer moves no points.
+            Told::Done if event.name == "recorded" => {}
+            Told::Done => match row.flow.balance() {
                 Some(after) => self.memory.keep_balance(shop, customer, after, at),
                 None => self.memory.forget_balance(shop, customer),
             },
-            View::Completed { .. } => {}
-            View::Confirming | View::Failed { .. } => self.memory.forget_balance(shop, customer),
+            Told::Confirming | Told::Failed => self.memory.forget_balance(shop, customer),
         }
         if let Some(waiter) = self.memory.lock_waiting().remove(&row.id) {
             // The request may have been dropped meanwhile; the flow goes on all the same.

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use domain::{CustomerId, ShopId};
 use engine::ports::Clock;
 use server::{
-    app::App, clock::SystemClock, config::Config, ids, store::SqliteStore, telemetry, web, worker,
+    app::App, clock::SystemClock, config::Config, ids, store::Database, telemetry, web, worker,
 };
 use std::{
     future::Future,
@@ -40,7 +40,7 @@ pub fn serve(path: &Path) -> anyhow::Result<()> {
         let listener = bind(config.listen).await?;
         let at = listener.local_addr()?;
         let metrics = telemetry::metrics()?;
-        let app = App::open(config, false)?;
+        let app = App::open(config, false).await?;
         say(&format!("Kaeru is ready at http://{at}"));
         let router = web::router(Arc::clone(&app), metrics);
         until_stopped(listener, router, app).await
@@ -101,8 +101,8 @@ async fn signal() {
 
 pub fn migrate(path: &Path) -> anyhow::Result<()> {
     let config = Config::load(path)?;
-    SqliteStore::open(&config.database, SystemClock.now())?;
-    println!("The schema of {} is up to date.", config.database.display());
+    run(Database::open(&config.database, SystemClock.now()))?;
+    println!("The schema of {} is up to date.", config.database);
     Ok(())
 }
 
@@ -160,7 +160,7 @@ async fn demo_in(port: u16, folder: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", file.display()))?;
     let config = Config::load(&file)?;
     let metrics = telemetry::metrics()?;
-    let app = App::open(config, true)?;
+    let app = App::open(config, true).await?;
     say(&format!(
         "Kaeru's demo is ready.\n\n\
          \x20 Storefront    http://{service}/shop      (sign in as customer 12345)\n\

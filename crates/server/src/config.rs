@@ -1,5 +1,6 @@
 //! `kaeru.toml` and its environment: read, checked, and refused with the key's name.
 
+use crate::store::Location;
 use anyhow::{Context, bail};
 use domain::{Points, ShopId, rate::Rate, rules::Rules};
 use iso_currency::Currency;
@@ -150,7 +151,7 @@ pub struct ShopConfig {
 pub struct Config {
     pub listen: SocketAddr,
     pub public_url: String,
-    pub database: PathBuf,
+    pub database: Location,
     pub shops: Vec<ShopConfig>,
 }
 
@@ -207,12 +208,7 @@ fn path_of(variable: &str) -> String {
 }
 
 fn check(file: File) -> anyhow::Result<Config> {
-    let database = crate::store::sqlite::path_of(&file.database.url).with_context(|| {
-        format!(
-            "database.url: {:?} is not a database that this version knows. Use sqlite://FILE",
-            file.database.url
-        )
-    })?;
+    let database = Location::parse(&file.database.url)?;
     if file.shop.is_empty() {
         bail!("shop: at least one [[shop]] is needed");
     }

@@ -35,16 +35,16 @@ pub fn metrics() -> anyhow::Result<PrometheusHandle> {
 
 /// One line for each step of a flow. The happy path's inner steps are for whoever debugs.
 pub fn committed(row: &Row, event: &Event) {
-    let state = row.conversion.state_name();
+    let state = row.flow.state_name();
     let flow = row.id;
     let detail = event.detail.as_deref().unwrap_or_default();
-    metrics::counter!("kaeru_flow_events_total", "kind" => "conversion", "event" => event.name)
+    metrics::counter!("kaeru_flow_events_total", "kind" => row.flow.kind(), "event" => event.name)
         .increment(1);
     match event.name {
-        "created" | "recorded" | "waits" => {
+        "created" | "recorded" | "waits" | "killed" | "unused" => {
             tracing::debug!(%flow, shop = %row.shop(), event = event.name, state, detail, "step");
         }
-        "accepted" | "deducted" => {
+        "accepted" | "deducted" | "refunded" | "held" | "released" => {
             tracing::info!(%flow, shop = %row.shop(), event = event.name, state, detail, "step");
         }
         _ => {

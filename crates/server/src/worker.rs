@@ -21,7 +21,7 @@ pub async fn run(app: Arc<App>) {
             match app.engine.claim(room).await {
                 Ok(rows) => {
                     for row in rows {
-                        tracing::info!(flow = %row.id, state = row.conversion.state_name(),
+                        tracing::info!(flow = %row.id, state = row.flow.state_name(),
                             "claimed");
                         claimed.spawn(app.drive(row, false));
                     }

@@ -10,14 +10,14 @@ mod store;
 mod world;
 
 use domain::{
-    At, Code, CustomerId, FlowId, MemberNo, Money, Points, PosId, ShopId, Terms,
+    At, Code, Conversion, CustomerId, Flow, FlowId, MemberNo, Money, Points, PosId, ShopId, Terms,
     conversion::{State, View},
 };
 use engine::{
     Engine, LEASE, Observer,
     memory::MemoryStore,
     ports::{Peers, Ports, Recovery},
-    store::{Begun, Event, Request, Row, Start},
+    store::{Begun, Event, Guard, Request, Row, Start},
 };
 use futures::task::noop_waker_ref;
 use laws::Told;
@@ -81,7 +81,7 @@ impl Observer for Scribe {
             *digest = (*digest ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3);
         }
         if self.loud {
-            let (id, state) = (row.id.0.as_u128(), row.conversion.state_name());
+            let (id, state) = (row.id.0.as_u128(), row.flow.state_name());
             println!("{:>12} flow {id} {} -> {state}", at.0 % 1_000_000_000_000, event.name);
         }
     }
@@ -238,11 +238,11 @@ impl Run {
             .books()
             .flows
             .values()
-            .filter(|row| matches!(row.conversion.state, State::InReview { .. }))
+            .filter(|row| matches!(state(row), State::InReview { .. }))
             .cloned()
             .collect();
         for row in &waiting {
-            let reference = row.conversion.terms.reference().to_string();
+            let reference = row.flow.terms().reference().to_string();
             let applied = self.world.books().movements.contains_key(&reference);
             let (engine, id) = (Arc::clone(&self.engine), row.id);
             self.tasks.push(Box::pin(async move {
@@ -256,9 +256,9 @@ impl Run {
     fn rolled_back_is_dead(&self) -> Result<(), String> {
         let (books, world) = (self.memory.books(), self.world.books());
         for row in books.flows.values() {
-            let code = row.conversion.terms.code.to_string();
+            let code = row.flow.terms().code.to_string();
             let alive = world.coupons.get(&code).is_some_and(|coupon| coupon.alive);
-            if alive && matches!(row.conversion.state, State::Dead { .. }) {
+            if alive && matches!(state(row), State::Dead { .. }) {
                 return Err(format!("{code} was rolled back and lives"));
             }
         }
@@ -269,14 +269,14 @@ impl Run {
         let books = self.memory.books();
         let mut told = BTreeMap::new();
         for row in books.flows.values() {
-            let word = match row.conversion.view() {
+            let word = match view(row) {
                 View::Completed { .. } => Told::Done,
                 View::Failed { .. } => Told::Failed,
                 View::Processing | View::Confirming => {
-                    return Err(format!("{} never ended", row.conversion.state_name()));
+                    return Err(format!("{} never ended", row.flow.state_name()));
                 }
             };
-            told.insert(row.conversion.terms.code.to_string(), word);
+            told.insert(row.flow.terms().code.to_string(), word);
         }
         if let Some(law) = laws::broken(&self.world.books(), BALANCE, &told) {
             return Err(law);
@@ -291,26 +291,37 @@ impl Run {
     }
 }
 
+fn conversion(row: &Row) -> &Conversion {
+    row.flow.conversion().expect("only conversions are simulated")
+}
+
+fn state(row: &Row) -> &State {
+    &conversion(row).state
+}
+
+fn view(row: &Row) -> View {
+    conversion(row).view()
+}
+
 fn wish(n: u64, customer: u64, now: At, check: bool) -> Start {
     let points = |count| Points::new(count).unwrap_or(Points::ZERO);
+    let terms = Terms {
+        shop: ShopId::from("main"),
+        customer: CustomerId(customer),
+        pos_id: PosId(customer.to_string()),
+        member_no: MemberNo(customer.to_string()),
+        points: points(300),
+        amount: Money { minor: 300, currency: iso_currency::Currency::JPY },
+        code: Code(format!("{customer}-{n}-300")),
+        day: jiff::civil::date(2024, 1, 15),
+        created_at: now,
+        expires_at: now.plus(Duration::from_secs(86_400)),
+    };
     Start {
         id: FlowId(uuid::Uuid::from_u128(u128::from(n))),
-        terms: Terms {
-            shop: ShopId::from("main"),
-            customer: CustomerId(customer),
-            pos_id: PosId(customer.to_string()),
-            member_no: MemberNo(customer.to_string()),
-            points: points(300),
-            amount: Money { minor: 300, currency: iso_currency::Currency::JPY },
-            code: Code(format!("{customer}-{n}-300")),
-            day: jiff::civil::date(2024, 1, 15),
-            created_at: now,
-            expires_at: now.plus(Duration::from_secs(86_400)),
-        },
-        request: Request { key: n.to_string(), fingerprint: "f".to_owned() },
-        check,
-        daily_limit: points(10_000),
-        balance: points(BALANCE),
+        flow: Flow::Conversion(Conversion::accept(terms, check)),
+        request: Some(Request { key: n.to_string(), fingerprint: "f".to_owned() }),
+        guard: Guard::Reserve { daily_limit: points(10_000), balance: points(BALANCE) },
         now,
         lease_until: now.plus(LEASE),
     }

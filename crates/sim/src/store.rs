@@ -2,7 +2,7 @@
 
 use crate::{Mutant, shared::Shared};
 use async_trait::async_trait;
-use domain::{At, CustomerId, FlowId, ShopId};
+use domain::{At, Code, CustomerId, FlowId, ShopId};
 use engine::{
     memory::MemoryStore,
     store::{Begun, Commit, Committed, Request, Row, Start, Store, StoreError},
@@ -72,5 +72,9 @@ impl Store for BadConnection {
         request: &Request,
     ) -> Result<Option<(Row, bool)>, StoreError> {
         self.inner.by_key(shop, customer, request).await
+    }
+
+    async fn use_of(&self, shop: &ShopId, code: &Code) -> Result<Option<String>, StoreError> {
+        self.inner.use_of(shop, code).await
     }
 }

@@ -3,8 +3,10 @@
 
 use crate::{Mutant, shared::Shared};
 use async_trait::async_trait;
-use domain::{At, NodeId, Points, PosId, Reference, Refusal, Terms, effect::Deduction};
-use engine::ports::{Answer, Coupons, Found, Movement, PointsBook, PointsOrder, Recovery, Why};
+use domain::{At, NodeId, Points, PosId, Reference, Refusal, Terms, coupon::Entry, effect::Moved};
+use engine::ports::{
+    Answer, Coupons, Found, Movement, PointsBook, PointsOrder, Recovery, Usage, Why,
+};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -153,16 +155,10 @@ impl Books {
         Answer::Done(NodeId(self.nodes))
     }
 
-    fn deduct(
-        &mut self,
-        customer: &str,
-        points: i64,
-        reference: &str,
-        key: bool,
-    ) -> Answer<Deduction> {
+    fn deduct(&mut self, customer: &str, points: i64, reference: &str, key: bool) -> Answer<Moved> {
         if key && let Some(applied) = self.kept.get(reference) {
             return if *applied {
-                Answer::Done(Deduction { before: None, after: None })
+                Answer::Done(Moved { before: None, after: None })
             } else {
                 Answer::Refused(Refusal::InsufficientPoints)
             };
@@ -178,7 +174,13 @@ impl Books {
         }
         *balance -= points;
         self.movements.entry(reference.to_owned()).or_default().push(-points);
-        Answer::Done(Deduction { before: Points::new(before), after: Points::new(before - points) })
+        Answer::Done(Moved { before: Points::new(before), after: Points::new(before - points) })
+    }
+
+    fn add(&mut self, customer: &str, points: i64, reference: &str) -> Answer<Moved> {
+        *self.balances.entry(customer.to_owned()).or_default() += points;
+        self.movements.entry(reference.to_owned()).or_default().push(points);
+        Answer::Done(Moved::default())
     }
 
     fn by_node(&mut self, node: NodeId) -> Option<&mut Coupon> {
@@ -196,7 +198,7 @@ impl PointsBook for World {
         .await
     }
 
-    async fn deduct(&self, order: PointsOrder<'_>, limit: Duration) -> Answer<Deduction> {
+    async fn deduct(&self, order: PointsOrder<'_>, limit: Duration) -> Answer<Moved> {
         let key = matches!(self.recovery, Recovery::Replay { .. });
         let (customer, reference) = (order.customer.to_string(), order.reference.to_string());
         let points = order.points.get();
@@ -207,10 +209,16 @@ impl PointsBook for World {
             .await;
         match (answer, self.shared.mutant()) {
             (Answer::Unknown(_), Mutant::UnknownReadAsDone) => {
-                Answer::Done(Deduction { before: None, after: None })
+                Answer::Done(Moved { before: None, after: None })
             }
             (answer, _) => answer,
         }
+    }
+
+    async fn add(&self, order: PointsOrder<'_>, limit: Duration) -> Answer<Moved> {
+        let (customer, reference) = (order.customer.to_string(), order.reference.to_string());
+        let points = order.points.get();
+        self.call(limit, None, |books| books.add(&customer, points, &reference)).await
     }
 
     async fn find(
@@ -290,7 +298,11 @@ impl Coupons for World {
         .await
     }
 
-    async fn record(&self, _: &Terms, _: NodeId, limit: Duration) -> Answer<()> {
+    async fn usage(&self, _: &domain::Coupon, limit: Duration) -> Answer<Usage> {
+        self.call(limit, None, |_| Answer::Done(Usage::Unused)).await
+    }
+
+    async fn record(&self, _: &Entry, limit: Duration) -> Answer<()> {
         self.call(limit, None, |_| Answer::Done(())).await
     }
 }

@@ -7,7 +7,7 @@ fn points(count: i64) -> Points {
     Points::new(count).unwrap()
 }
 
-fn terms() -> Terms {
+pub(super) fn terms() -> Terms {
     Terms {
         shop: ShopId::from("main"),
         customer: CustomerId(12345),
@@ -22,8 +22,8 @@ fn terms() -> Terms {
     }
 }
 
-fn paid() -> Deduction {
-    Deduction { before: Some(points(1_250)), after: Some(points(750)) }
+fn paid() -> Moved {
+    Moved { before: Some(points(1_250)), after: Some(points(750)) }
 }
 
 /// The inputs by the words that the scripts below use.
@@ -32,7 +32,7 @@ fn input(word: &str) -> Input {
     match word {
         "created" => Input::Created { node, unpayable: None },
         "unpayable" => Input::Created { node, unpayable: Some(Problem::InsufficientPoints) },
-        "deducted" => Input::Deducted(paid()),
+        "deducted" => Input::Moved(paid()),
         "ok" => Input::Done,
         "short" => Input::Refused(Refusal::InsufficientPoints),
         "nobody" => Input::Refused(Refusal::UnknownCustomer),
@@ -101,6 +101,8 @@ impl Sum {
                 Fact::ReviewClosed(_) => self.reviews -= 1,
                 Fact::Alert(_) => {}
                 Fact::KeyReleased => self.keys += 1,
+                Fact::Coupon(_) | Fact::Used { .. } => panic!("{fact:?} is another flow's"),
+                Fact::Notify(_) => {}
             }
         }
     }

@@ -13,7 +13,7 @@ fn the_example_parses() {
     let config = parse(EXAMPLE, &[]).unwrap();
     assert_eq!(config.shops.len(), 1);
     assert_eq!(config.shops[0].points.horizon, Duration::from_secs(600));
-    assert_eq!(config.database, PathBuf::from("kaeru.db"));
+    assert_eq!(config.database, Location::Sqlite(PathBuf::from("kaeru.db")));
 }
 
 #[test]

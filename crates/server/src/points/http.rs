@@ -6,7 +6,7 @@ use crate::{
     outcome::{self, Stop, answer},
 };
 use async_trait::async_trait;
-use domain::{Points, PosId, Reference, Refusal, effect::Deduction};
+use domain::{Points, PosId, Reference, Refusal, effect::Moved};
 use engine::ports::{Answer, Movement, PointsBook, PointsOrder, Recovery};
 use http::{HeaderValue, StatusCode, header};
 use reqwest::{Client, RequestBuilder, Url};
@@ -53,16 +53,17 @@ struct Balance {
 
 /// The bytes of an order: the same for the same order.
 #[derive(Serialize)]
-struct Deduct<'a> {
+struct Order<'a> {
     amount: i64,
     reason: &'a str,
     reference: &'a str,
 }
 
 #[derive(Deserialize)]
-struct Deducted {
+struct Answered {
     success: bool,
-    #[serde(default)]
+    /// How many were moved: `deducted` or `added`.
+    #[serde(default, alias = "added")]
     deducted: Value,
     #[serde(default)]
     previous_balance: Value,
@@ -175,19 +176,21 @@ impl HttpPoints {
         points(&read::<Balance>(&reply)?.balance).ok_or(Stop::UNREADABLE)
     }
 
-    async fn send_deduct(
+    /// `call`: `deduct` or `add`.
+    async fn send_movement(
         &self,
+        call: &'static str,
         order: PointsOrder<'_>,
         until: Deadline,
-    ) -> Result<Deduction, Stop> {
+    ) -> Result<Moved, Stop> {
         let reference = order.reference.as_str();
-        let body = Deduct { amount: order.points.get(), reason: order.reason, reference };
-        let mut request = self.client.post(self.url(order.customer, Some("deduct"))?).json(&body);
+        let body = Order { amount: order.points.get(), reason: order.reason, reference };
+        let mut request = self.client.post(self.url(order.customer, Some(call))?).json(&body);
         if matches!(self.recovery, Recovery::Replay { .. }) {
             request = request.header("idempotency-key", reference);
         }
-        let reply = self.send("deduct", request, until).await?;
-        deducted(&read(&reply)?, order.points)
+        let reply = self.send(call, request, until).await?;
+        moved(&read(&reply)?, order.points)
     }
 
     async fn look_up(
@@ -243,11 +246,11 @@ fn is_code(text: &str) -> bool {
 }
 
 /// A 2xx: applied only where it says so, for just our amount.
-fn deducted(answer: &Deducted, asked: Points) -> Result<Deduction, Stop> {
+fn moved(answer: &Answered, asked: Points) -> Result<Moved, Stop> {
     if answer.success {
         return if whole(&answer.deducted) == Some(asked.get()) {
             let (before, after) = (points(&answer.previous_balance), points(&answer.new_balance));
-            Ok(Deduction { before, after })
+            Ok(Moved { before, after })
         } else {
             Err(Stop::UNREADABLE)
         };
@@ -265,8 +268,12 @@ impl PointsBook for HttpPoints {
         answer(self.read_balance(customer, Deadline::after(limit)).await)
     }
 
-    async fn deduct(&self, order: PointsOrder<'_>, limit: Duration) -> Answer<Deduction> {
-        answer(self.send_deduct(order, Deadline::after(limit)).await)
+    async fn deduct(&self, order: PointsOrder<'_>, limit: Duration) -> Answer<Moved> {
+        answer(self.send_movement("deduct", order, Deadline::after(limit)).await)
+    }
+
+    async fn add(&self, order: PointsOrder<'_>, limit: Duration) -> Answer<Moved> {
+        answer(self.send_movement("add", order, Deadline::after(limit)).await)
     }
 
     async fn find(

@@ -7,8 +7,8 @@ use super::{
     Shopify, customer_gid,
     operations::{
         CouponActivate, CouponByCode, CouponCreate, CouponDeactivate, CouponDelete, CouponEnd,
-        coupon_activate, coupon_by_code, coupon_create, coupon_deactivate, coupon_delete,
-        coupon_end,
+        CouponUsage, coupon_activate, coupon_by_code, coupon_create, coupon_deactivate,
+        coupon_delete, coupon_end, coupon_usage,
     },
     user_error::{UserError, none_of},
 };
@@ -17,8 +17,8 @@ use crate::{
     outcome::{Stop, answer},
 };
 use async_trait::async_trait;
-use domain::{At, NodeId, Reference, Terms};
-use engine::ports::{Answer, Coupons, Found};
+use domain::{At, Coupon, NodeId, Reference, Terms, coupon::Entry};
+use engine::ports::{Answer, Coupons, Found, Usage};
 use std::time::Duration;
 
 fn gid(node: NodeId) -> String {
@@ -105,6 +105,31 @@ impl Shopify {
         let payload = data.discount_code_delete.ok_or(Stop::UNREADABLE)?;
         done_if_gone(none_of(payload.user_errors))
     }
+
+    /// The count lags behind, and so does the search for orders: either of them is proof of a use,
+    /// and both together are all that can be asked. What comes later comes by webhook.
+    async fn try_usage(&self, coupon: &Coupon, until: Deadline) -> Result<Usage, Stop> {
+        use coupon_usage::CouponUsageCodeDiscountNodeByCodeCodeDiscount as Discount;
+        let terms = &coupon.terms;
+        let since = terms.created_at.rfc3339();
+        let orders = format!("customer_id:{} created_at:>='{since}'", terms.customer);
+        let variables = coupon_usage::Variables { code: terms.code.0.clone(), orders };
+        let data = self.admin.call::<CouponUsage>(variables, until).await?;
+        let code = terms.code.as_str();
+        let used =
+            data.orders.nodes.into_iter().find(|order| {
+                order.discount_codes.iter().any(|used| used.eq_ignore_ascii_case(code))
+            });
+        if let Some(order) = used {
+            return Ok(Usage::Used { order: Some(order.name) });
+        }
+        match data.code_discount_node_by_code.map(|node| node.code_discount) {
+            Some(Discount::DiscountCodeBasic(discount)) if discount.async_usage_count > 0 => {
+                Ok(Usage::Used { order: None })
+            }
+            _ => Ok(Usage::Unused),
+        }
+    }
 }
 
 #[async_trait]
@@ -129,7 +154,11 @@ impl Coupons for Shopify {
         answer(self.try_delete(node, Deadline::after(limit)).await)
     }
 
-    async fn record(&self, terms: &Terms, node: NodeId, limit: Duration) -> Answer<()> {
-        answer(self.write_down(terms, node, Deadline::after(limit)).await)
+    async fn usage(&self, coupon: &Coupon, limit: Duration) -> Answer<Usage> {
+        answer(self.try_usage(coupon, Deadline::after(limit)).await)
+    }
+
+    async fn record(&self, entry: &Entry, limit: Duration) -> Answer<()> {
+        answer(self.write_down(entry, Deadline::after(limit)).await)
     }
 }

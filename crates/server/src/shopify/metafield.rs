@@ -1,7 +1,7 @@
 //! The customer's `loyalty.coupons`: a projection for themes to read. Kaeru's database is the
 //! record, so what others wrote into the field stays as it is, byte for byte.
 
-use domain::{NodeId, Terms};
+use domain::coupon::{self, Status};
 use jiff::Timestamp;
 use serde::{
     Deserialize, Serialize, Serializer,
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// Shopify refuses JSON above 128 KB; the margin is for how it counts.
 const MOST_BYTES: usize = 120 * 1024;
 
-/// A coupon as it is issued.
+/// A coupon as it stands.
 #[derive(Clone, Debug)]
 pub struct Entry {
     code: String,
@@ -22,6 +22,9 @@ pub struct Entry {
     points_used: i64,
     created_at: String,
     expires_at: String,
+    status: Status,
+    /// The field that says when it ended, and the moment.
+    ended: Option<(&'static str, String)>,
     node: u64,
 }
 
@@ -57,25 +60,34 @@ struct Seen {
 }
 
 impl Entry {
-    pub fn new(terms: &Terms, node: NodeId) -> Self {
+    pub fn new(entry: &coupon::Entry) -> Self {
+        let terms = &entry.coupon.terms;
+        let field = match entry.status {
+            Status::Cancelled => Some("cancelled_at"),
+            Status::Used => Some("used_at"),
+            _ => None,
+        };
+        let ended = field.zip(entry.ended_at).map(|(field, at)| (field, at.rfc3339()));
         Self {
             code: terms.code.0.clone(),
             amount: terms.amount.to_string(),
             points_used: terms.points.get(),
             created_at: terms.created_at.rfc3339(),
             expires_at: terms.expires_at.rfc3339(),
-            node: node.0,
+            status: entry.status,
+            ended,
+            node: entry.coupon.node.0,
         }
     }
 }
 
-/// The stored list with the coupon that was just issued: in the place of its own entry, else among
-/// the newest. An entry that has gone on since (used, cancelled, held) is not turned back. The
+/// The stored list with the coupon as it stands: in the place of its own entry, else among the
+/// newest. An entry that has ended (used, expired, cancelled) is not brought back to life. The
 /// oldest finished entries make room, then the oldest others.
 ///
 /// # Errors
 /// Where the list cannot be read, or has no room left.
-pub fn issued(stored: Option<&str>, entry: &Entry) -> Result<Change, Problem> {
+pub fn standing(stored: Option<&str>, entry: &Entry) -> Result<Change, Problem> {
     let rows: Vec<&RawValue> = match stored {
         Some(text) => serde_json::from_str(text).map_err(|_| Problem::Unreadable)?,
         None => Vec::new(),
@@ -83,7 +95,7 @@ pub fn issued(stored: Option<&str>, entry: &Entry) -> Result<Change, Problem> {
     let mut rows: Vec<Row<'_>> = rows.into_iter().map(Row::new).collect();
     let own = rows.iter().position(|row| row.seen.code.as_deref() == Some(&entry.code));
     let (at, ours) = match own.map(|at| (at, rows.remove(at))) {
-        Some((_, old)) if old.seen.has_gone_on() => return Ok(Change::Nothing),
+        Some((_, old)) if entry.lives() && old.seen.has_ended() => return Ok(Change::Nothing),
         Some((at, old)) => {
             let ours = entry.over(Some(old.raw))?;
             if same(&ours, old.raw) {
@@ -157,8 +169,8 @@ impl<'a> Row<'a> {
 }
 
 impl Seen {
-    fn has_gone_on(&self) -> bool {
-        self.status.as_deref().is_some_and(|status| status != "active")
+    fn has_ended(&self) -> bool {
+        self.status.as_deref().is_some_and(|status| status != "active" && status != "held")
     }
 
     fn is_over(&self, now: &str) -> bool {
@@ -177,6 +189,10 @@ impl Seen {
 }
 
 impl Entry {
+    fn lives(&self) -> bool {
+        matches!(self.status, Status::Active | Status::Held)
+    }
+
     /// The entry as JSON, with the fields that others added to the old one.
     fn over(&self, old: Option<&RawValue>) -> Result<Box<RawValue>, Problem> {
         let others = old.map(|old| serde_json::from_str(old.get()));
@@ -191,7 +207,7 @@ struct Merged<'a> {
     others: BTreeMap<String, &'a RawValue>,
 }
 
-const OUR_FIELDS: [&str; 7] = [
+const OUR_FIELDS: [&str; 9] = [
     "code",
     "amount",
     "points_used",
@@ -199,21 +215,26 @@ const OUR_FIELDS: [&str; 7] = [
     "expires_at",
     "status",
     "shopify_price_rule_id",
+    "cancelled_at",
+    "used_at",
 ];
 
 impl Serialize for Merged<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let entry = self.entry;
         let amount = RawValue::from_string(entry.amount.clone()).map_err(S::Error::custom)?;
-        let [code, money, points, created, expires, status, node] = OUR_FIELDS;
+        let [code, money, points, created, expires, status, node, _, _] = OUR_FIELDS;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry(code, &entry.code)?;
         map.serialize_entry(money, &amount)?;
         map.serialize_entry(points, &entry.points_used)?;
         map.serialize_entry(created, &entry.created_at)?;
         map.serialize_entry(expires, &entry.expires_at)?;
-        map.serialize_entry(status, "active")?;
+        map.serialize_entry(status, entry.status.as_str())?;
         map.serialize_entry(node, &entry.node)?;
+        if let Some((field, at)) = &entry.ended {
+            map.serialize_entry(field, at)?;
+        }
         for (name, value) in &self.others {
             if !OUR_FIELDS.contains(&name.as_str()) {
                 map.serialize_entry(name, value)?;

@@ -4,7 +4,8 @@ use super::user_error::UserError;
 use graphql_client::GraphQLQuery;
 
 /// An operation, and the points that it requests by Shopify's rule: a mutation 10 with all that
-/// its payload answers, an object 1, a union the most of its members.
+/// its payload answers, an object 1, a union the most of its members, a connection as many of its
+/// nodes as are asked for.
 pub trait Operation: GraphQLQuery {
     const NAME: &'static str;
     const COST: u32;
@@ -49,6 +50,7 @@ operations! {
     CouponDeactivate = "src/shopify/operations/coupon_deactivate.graphql" costs 10;
     CouponDelete = "src/shopify/operations/coupon_delete.graphql" costs 10;
     CouponEnd = "src/shopify/operations/coupon_end.graphql" costs 10;
+    CouponUsage = "src/shopify/operations/coupon_usage.graphql" costs 52;
     CouponsRead = "src/shopify/operations/coupons_read.graphql" costs 2;
     CouponsWrite = "src/shopify/operations/coupons_write.graphql" costs 10;
     CustomerCard = "src/shopify/operations/customer_card.graphql" costs 3;

@@ -7,7 +7,7 @@ use super::{
     user_error::none_of,
 };
 use crate::{http_client::Deadline, outcome::Stop};
-use domain::{NodeId, Refusal, Terms};
+use domain::{Refusal, coupon};
 use std::time::Duration;
 
 /// How often a field that changed between look and write is looked at, within one call.
@@ -28,12 +28,11 @@ impl Shopify {
     /// leave no room, and what any call may meet.
     pub(super) async fn write_down(
         &self,
-        terms: &Terms,
-        node: NodeId,
+        entry: &coupon::Entry,
         until: Deadline,
     ) -> Result<(), Stop> {
-        let entry = Entry::new(terms, node);
-        let customer = customer_gid(terms.customer);
+        let customer = customer_gid(entry.coupon.terms.customer);
+        let entry = Entry::new(entry);
         for _ in 0..LOOKS {
             if self.look_and_write(&customer, &entry, until).await? == Written::Yes {
                 return Ok(());
@@ -52,7 +51,7 @@ impl Shopify {
         let variables = coupons_read::Variables { customer: customer.to_owned() };
         let data = self.admin.call::<CouponsRead>(variables, until).await?;
         let field = data.customer.ok_or_else(unknown_customer)?.metafield;
-        let change = metafield::issued(field.as_ref().map(|field| field.value.as_str()), entry);
+        let change = metafield::standing(field.as_ref().map(|field| field.value.as_str()), entry);
         let value = match change {
             Ok(Change::Nothing) => return Ok(Written::Yes),
             Ok(Change::Write(value)) => value,

@@ -8,7 +8,10 @@ mod tokens;
 
 use super::{Auth, CombinesWith, Settings, Shopify, Source};
 use crate::http_client::http_client;
-use domain::{At, Code, CustomerId, MemberNo, Money, Points, PosId, ShopId, Terms};
+use domain::{
+    At, Code, Coupon, CustomerId, MemberNo, Money, NodeId, Points, PosId, ShopId, Terms,
+    coupon::{Entry, Status},
+};
 use iso_currency::Currency;
 use std::time::Duration;
 
@@ -32,6 +35,12 @@ fn settings(base_url: &str) -> Settings {
 
 fn shopify(base_url: &str) -> Shopify {
     Shopify::new(settings(base_url), http_client())
+}
+
+/// The entry of a coupon that was just issued.
+fn issued(terms: &Terms, node: NodeId) -> Entry {
+    let coupon = Coupon { terms: terms.clone(), node };
+    Entry { coupon, status: Status::Active, ended_at: None }
 }
 
 fn terms() -> Terms {

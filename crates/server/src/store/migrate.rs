@@ -5,7 +5,10 @@ use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
 
 /// The files, oldest first. A file that was released is never edited: a change is a new file.
-const SQLITE: [(&str, &str); 1] = [("0001_init", include_str!("migrations/sqlite/0001_init.sql"))];
+const SQLITE: [(&str, &str); 2] = [
+    ("0001_init", include_str!("migrations/sqlite/0001_init.sql")),
+    ("0002_acts", include_str!("migrations/sqlite/0002_acts.sql")),
+];
 
 /// Brings the schema up to date and returns the names of what was applied.
 ///
@@ -60,7 +63,8 @@ mod tests {
     #[test]
     fn a_schema_is_made_once() {
         let mut connection = Connection::open_in_memory().unwrap();
-        assert_eq!(sqlite(&mut connection, 1).unwrap(), ["0001_init"]);
+        let names: Vec<_> = SQLITE.iter().map(|(name, _)| *name).collect();
+        assert_eq!(sqlite(&mut connection, 1).unwrap(), names);
         assert!(sqlite(&mut connection, 2).unwrap().is_empty());
     }
 

@@ -1,17 +1,16 @@
-//! What pages and lists show. Read-only connections: what is here cannot write.
+//! What pages and lists show.
 
-use super::{rows, sql};
+use super::{
+    Database, sql,
+    tx::{DbError, Line, number, values},
+};
 use domain::{At, CustomerId, FlowId, ShopId};
 use engine::store::StoreError;
-use rusqlite::{Connection, OptionalExtension, params};
-use std::sync::{Mutex, PoisonError};
-use tokio::sync::Semaphore;
 
-/// A few read-only connections, each used by one reader at a time.
-#[derive(Debug)]
+/// The lists in a database.
+#[derive(Clone, Debug)]
 pub struct Reads {
-    idle: Mutex<Vec<Connection>>,
-    places: Semaphore,
+    database: Database,
 }
 
 /// A coupon as its owner sees it.
@@ -54,8 +53,8 @@ pub struct Before {
 /// What an operator watches.
 #[derive(Clone, Debug, Default)]
 pub struct Gauges {
-    /// Open flows by state.
-    pub open: Vec<(String, i64)>,
+    /// Open flows by kind and state.
+    pub open: Vec<(String, String, i64)>,
     pub in_doubt: i64,
     pub reviews: i64,
     pub alerts: i64,
@@ -64,32 +63,8 @@ pub struct Gauges {
 }
 
 impl Reads {
-    pub fn new(connections: Vec<Connection>) -> Self {
-        let places = Semaphore::new(connections.len());
-        Self { idle: Mutex::new(connections), places }
-    }
-
-    /// Runs the query on a thread where it may block.
-    pub(super) async fn with<T, F>(&self, query: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    {
-        let failed = |error: String| StoreError(error);
-        let _place = self.places.acquire().await.map_err(|e| failed(e.to_string()))?;
-        let connection = self.pop().ok_or_else(|| failed("no reader is idle".to_owned()))?;
-        let (connection, result) = tokio::task::spawn_blocking(move || {
-            let result = query(&connection);
-            (connection, result)
-        })
-        .await
-        .map_err(|error| failed(error.to_string()))?;
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-        result.map_err(|error| failed(error.to_string()))
-    }
-
-    fn pop(&self) -> Option<Connection> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    pub const fn new(database: Database) -> Self {
+        Self { database }
     }
 
     /// What the customer has used of the day's allowance.
@@ -99,20 +74,15 @@ impl Reads {
         customer: CustomerId,
         day: jiff::civil::Date,
     ) -> Result<i64, StoreError> {
-        let shop = shop.clone();
-        self.with(move |connection| {
-            let account = connection
-                .prepare_cached(sql::ACCOUNT)?
-                .query_row(params![shop.as_str(), rows::number(customer.0)?], |row| {
-                    Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
-                })
-                .optional()?;
-            Ok(account.filter(|(counted, _)| *counted == day.to_string()).map_or(0, |(_, n)| n))
-        })
-        .await
+        let values = values![shop.0.clone(), number(customer.0)?].to_vec();
+        let lines = self.database.read(sql::ACCOUNT, values).await?;
+        match lines.first() {
+            Some(account) if account.text(0)? == day.to_string() => Ok(account.int(1)?),
+            _ => Ok(0),
+        }
     }
 
-    /// Newest first; only what the customer was ever shown.
+    /// Newest first, those that are the customer's.
     pub async fn coupons(
         &self,
         shop: &ShopId,
@@ -120,38 +90,25 @@ impl Reads {
         before: Option<Before>,
         most: usize,
     ) -> Result<Vec<CouponRow>, StoreError> {
-        let (shop, before) = (shop.clone(), start_of(before));
-        self.with(move |connection| {
-            connection
-                .prepare_cached(
-                    "SELECT code, points, amount, currency, status, created_at, expires_at \
-                     FROM coupon WHERE shop = ?1 AND customer = ?2 \
-                     AND (created_at, code) < (?3, ?4) AND status NOT IN ('pending', 'void') \
-                     ORDER BY created_at DESC, code DESC LIMIT ?5",
-                )?
-                .query_map(
-                    params![
-                        shop.as_str(),
-                        rows::number(customer.0)?,
-                        before.at.0,
-                        before.key,
-                        most_rows(most)
-                    ],
-                    |row| {
-                        Ok(CouponRow {
-                            code: row.get(0)?,
-                            points: row.get(1)?,
-                            amount: row.get(2)?,
-                            currency: row.get(3)?,
-                            status: row.get(4)?,
-                            created_at: At(row.get(5)?),
-                            expires_at: At(row.get(6)?),
-                        })
-                    },
-                )?
-                .collect()
-        })
-        .await
+        let before = start_of(before);
+        let values =
+            values![shop.0.clone(), number(customer.0)?, before.at, before.key, most_rows(most)];
+        let sql = "SELECT code, points, amount, currency, status, created_at, expires_at \
+            FROM coupon WHERE shop = ?1 AND customer = ?2 \
+            AND status NOT IN ('pending', 'void') AND (created_at, code) < (?3, ?4) \
+            ORDER BY created_at DESC, code DESC LIMIT ?5";
+        let read = |line: &Line| {
+            Ok(CouponRow {
+                code: line.text(0)?.to_owned(),
+                points: line.int(1)?,
+                amount: line.int(2)?,
+                currency: line.text(3)?.to_owned(),
+                status: line.text(4)?.to_owned(),
+                created_at: line.at(5)?,
+                expires_at: line.at(6)?,
+            })
+        };
+        self.list(sql, values.to_vec(), read).await
     }
 
     /// Newest first.
@@ -162,79 +119,70 @@ impl Reads {
         before: Option<Before>,
         most: usize,
     ) -> Result<Vec<MovementRow>, StoreError> {
-        let (shop, before) = (shop.clone(), start_of(before));
-        self.with(move |connection| {
-            connection
-                .prepare_cached(
-                    "SELECT reference, points, balance, reason, linked_to, at FROM movement \
-                     WHERE shop = ?1 AND customer = ?2 AND (at, reference) < (?3, ?4) \
-                     ORDER BY at DESC, reference DESC LIMIT ?5",
-                )?
-                .query_map(
-                    params![
-                        shop.as_str(),
-                        rows::number(customer.0)?,
-                        before.at.0,
-                        before.key,
-                        most_rows(most)
-                    ],
-                    |row| {
-                        Ok(MovementRow {
-                            reference: row.get(0)?,
-                            points: row.get(1)?,
-                            balance: row.get(2)?,
-                            reason: row.get(3)?,
-                            linked_to: row.get(4)?,
-                            at: At(row.get(5)?),
-                        })
-                    },
-                )?
-                .collect()
-        })
-        .await
+        let before = start_of(before);
+        let values =
+            values![shop.0.clone(), number(customer.0)?, before.at, before.key, most_rows(most)];
+        let sql = "SELECT reference, points, balance, reason, linked_to, at FROM movement \
+            WHERE shop = ?1 AND customer = ?2 AND (at, reference) < (?3, ?4) \
+            ORDER BY at DESC, reference DESC LIMIT ?5";
+        let read = |line: &Line| {
+            Ok(MovementRow {
+                reference: line.text(0)?.to_owned(),
+                points: line.int(1)?,
+                balance: line.maybe_int(2)?,
+                reason: line.text(3)?.to_owned(),
+                linked_to: line.maybe_text(4)?.map(str::to_owned),
+                at: line.at(5)?,
+            })
+        };
+        self.list(sql, values.to_vec(), read).await
     }
 
     pub async fn timeline(&self, flow: FlowId) -> Result<Vec<EventRow>, StoreError> {
-        self.with(move |connection| {
-            connection
-                .prepare_cached("SELECT at, name FROM flow_event WHERE flow = ?1 ORDER BY seq")?
-                .query_map([rows::id(flow)], |row| {
-                    Ok(EventRow { at: At(row.get(0)?), name: row.get(1)? })
-                })?
-                .collect()
-        })
-        .await
+        let sql = "SELECT at, name FROM flow_event WHERE flow = ?1 ORDER BY seq";
+        let read = |line: &Line| Ok(EventRow { at: line.at(0)?, name: line.text(1)?.to_owned() });
+        self.list(sql, values![flow].to_vec(), read).await
     }
 
     pub async fn gauges(&self) -> Result<Gauges, StoreError> {
-        self.with(|connection| {
-            let one = |sql: &'static str| {
-                connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0))
-            };
-            let open = connection
-                .prepare_cached(
-                    "SELECT state, count(*) FROM flow WHERE due_at IS NOT NULL GROUP BY state",
-                )?
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect::<rusqlite::Result<_>>()?;
-            let oldest = connection
-                .prepare_cached("SELECT min(due_at) FROM flow WHERE due_at IS NOT NULL")?
-                .query_row([], |row| row.get::<_, Option<i64>>(0))?;
-            Ok(Gauges {
-                open,
-                in_doubt: one("SELECT count(*) FROM flow WHERE state IN \
-                     ('confirming', 'shelving', 'shelved', 'in_review', 'restoring')")?,
-                reviews: one("SELECT count(*) FROM review WHERE closed_at IS NULL")?,
-                alerts: one("SELECT count(*) FROM outbox WHERE sent_at IS NULL")?,
-                oldest_due: oldest.map(At),
-            })
+        let sql = "SELECT kind, state, count(*) FROM flow WHERE due_at IS NOT NULL \
+            GROUP BY kind, state ORDER BY kind, state";
+        let read =
+            |line: &Line| Ok((line.text(0)?.to_owned(), line.text(1)?.to_owned(), line.int(2)?));
+        let open = self.list(sql, vec![], read).await?;
+        let due = self.list(sql::NEXT_DUE, vec![], |line| line.maybe_at(0)).await?;
+        Ok(Gauges {
+            open,
+            in_doubt: self
+                .count(
+                    "SELECT count(*) FROM flow WHERE state IN \
+                     ('confirming', 'shelving', 'shelved', 'in_review', 'restoring')",
+                )
+                .await?,
+            reviews: self.count("SELECT count(*) FROM review WHERE closed_at IS NULL").await?,
+            alerts: self.count("SELECT count(*) FROM outbox WHERE sent_at IS NULL").await?,
+            oldest_due: due.into_iter().next().flatten(),
         })
-        .await
     }
 
     /// Whether the database answers at all.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.with(|connection| connection.query_row("SELECT 1", [], |_| Ok(()))).await
+        self.count("SELECT 1").await.map(drop)
+    }
+
+    async fn count(&self, sql: &'static str) -> Result<i64, StoreError> {
+        let counts = self.list(sql, vec![], |line| line.int(0)).await?;
+        Ok(counts.into_iter().next().unwrap_or(0))
+    }
+
+    async fn list<T>(
+        &self,
+        sql: &'static str,
+        values: Vec<super::tx::Value<'static>>,
+        read: impl Fn(&Line) -> Result<T, DbError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let lines = self.database.read(sql, values).await?;
+        Ok(lines.iter().map(read).collect::<Result<_, _>>()?)
     }
 }
 

@@ -1,42 +1,65 @@
 //! A flow's row, to and from its columns.
 
-use domain::{At, Conversion, FlowId, conversion::State};
+use super::tx::{DbError, Line};
+use domain::{Cancellation, Conversion, Ending, Flow, Hold};
 use engine::store::Row;
-use rusqlite::types::{FromSqlError, Type};
+use serde::{Serialize, de::DeserializeOwned};
 
-/// The row and its request's fingerprint.
-pub fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<(Row, String)> {
-    let id: [u8; 16] = row.get(0)?;
-    let body: &str = row.get_ref(1)?.as_str()?;
-    let terms: &str = row.get_ref(2)?.as_str()?;
-    let state: State = serde_json::from_str(body).map_err(|error| unreadable(1, error))?;
-    let terms = serde_json::from_str(terms).map_err(|error| unreadable(2, error))?;
-    let tries: i64 = row.get(6)?;
-    let flow = Row {
-        id: FlowId(uuid::Uuid::from_bytes(id)),
-        conversion: Conversion { terms, state },
-        version: row.get(3)?,
-        epoch: row.get(4)?,
-        due_at: row.get::<_, Option<i64>>(5)?.map(At),
-        tries: u32::try_from(tries).map_err(|_| FromSqlError::OutOfRange(tries))?,
+/// The row and its request's fingerprint, from the columns of [`super::sql::LOAD`].
+pub fn read(line: &Line) -> Result<(Row, String), DbError> {
+    let (kind, body, terms) = (line.text(1)?, line.text(2)?, line.text(3)?);
+    let tries = line.int(7)?;
+    let row = Row {
+        id: line.flow(0)?,
+        flow: flow(kind, terms, body)?,
+        version: line.int(4)?,
+        epoch: line.int(5)?,
+        due_at: line.maybe_at(6)?,
+        tries: u32::try_from(tries).map_err(|_| failed("tries", tries))?,
     };
-    Ok((flow, row.get(7)?))
+    Ok((row, line.text(8)?.to_owned()))
 }
 
-pub fn id(flow: FlowId) -> [u8; 16] {
-    flow.0.into_bytes()
+fn failed(what: &str, why: impl std::fmt::Display) -> DbError {
+    DbError::Failed(format!("a flow's {what} cannot be read: {why}"))
 }
 
-pub fn body(state: &State) -> rusqlite::Result<String> {
-    serde_json::to_string(state)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+fn flow(kind: &str, terms: &str, body: &str) -> Result<Flow, DbError> {
+    Ok(match kind {
+        "conversion" => Flow::Conversion(Conversion { terms: parse(terms)?, state: parse(body)? }),
+        "cancellation" => {
+            Flow::Cancellation(Cancellation { terms: parse(terms)?, state: parse(body)? })
+        }
+        "hold" => Flow::Hold(Hold { terms: parse(terms)?, state: parse(body)? }),
+        "ending" => Flow::Ending(Ending { terms: parse(terms)?, state: parse(body)? }),
+        other => return Err(failed("kind", other)),
+    })
 }
 
-/// Shopify's ids and customers' numbers are unsigned and fit; SQL has signed ones only.
-pub fn number(id: u64) -> rusqlite::Result<i64> {
-    i64::try_from(id).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+pub fn parse<T: DeserializeOwned>(json: &str) -> Result<T, DbError> {
+    serde_json::from_str(json).map_err(|error| failed("body", error))
 }
 
-fn unreadable(column: usize, error: serde_json::Error) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+fn write(value: &impl Serialize) -> Result<String, DbError> {
+    serde_json::to_string(value).map_err(|error| DbError::Failed(error.to_string()))
+}
+
+/// The state with what it holds.
+pub fn body(flow: &Flow) -> Result<String, DbError> {
+    match flow {
+        Flow::Conversion(flow) => write(&flow.state),
+        Flow::Cancellation(flow) => write(&flow.state),
+        Flow::Hold(flow) => write(&flow.state),
+        Flow::Ending(flow) => write(&flow.state),
+    }
+}
+
+/// What was agreed, and never changes.
+pub fn terms(flow: &Flow) -> Result<String, DbError> {
+    match flow {
+        Flow::Conversion(flow) => write(&flow.terms),
+        Flow::Cancellation(flow) => write(&flow.terms),
+        Flow::Hold(flow) => write(&flow.terms),
+        Flow::Ending(flow) => write(&flow.terms),
+    }
 }

@@ -1,10 +1,10 @@
 //! Every statement that changes or drives a flow, once. The common subset of SQLite and
 //! PostgreSQL: numbered parameters, ON CONFLICT, RETURNING, no functions of one engine only.
 
-pub const BY_KEY: &str = "SELECT id, body, terms, version, epoch, due_at, tries, fingerprint \
+pub const BY_KEY: &str = "SELECT id, kind, body, terms, version, epoch, due_at, tries, fingerprint \
     FROM flow WHERE shop = ?1 AND customer = ?2 AND request_key = ?3";
 
-pub const LOAD: &str = "SELECT id, body, terms, version, epoch, due_at, tries, fingerprint \
+pub const LOAD: &str = "SELECT id, kind, body, terms, version, epoch, due_at, tries, fingerprint \
     FROM flow WHERE id = ?1";
 
 pub const COUPON_ADD: &str = "INSERT INTO coupon (shop, code, flow, customer, member_no, points, \
@@ -29,8 +29,8 @@ pub const ACCOUNT: &str =
     "SELECT day, day_points, open_points, doubts FROM account WHERE shop = ?1 AND customer = ?2";
 
 pub const FLOW_ADD: &str = "INSERT INTO flow (id, shop, kind, customer, state, body, terms, \
-    version, epoch, due_at, tries, request_key, fingerprint, created_at, updated_at) \
-    VALUES (?1, ?2, 'conversion', ?3, ?4, ?5, ?6, 1, 1, ?7, 0, ?8, ?9, ?10, ?10)";
+    version, epoch, due_at, tries, request_key, fingerprint, created_at, updated_at, code) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, 1, ?8, 0, ?9, ?10, ?11, ?11, ?12)";
 
 pub const EVENT_ADD: &str =
     "INSERT INTO flow_event (flow, seq, at, name, detail) VALUES (?1, ?2, ?3, ?4, ?5)";
@@ -39,13 +39,15 @@ pub const EVENT_ADD: &str =
 pub const FLOW_MOVE: &str = "UPDATE flow SET state = ?4, body = ?5, version = version + 1, \
     due_at = ?6, tries = ?7, updated_at = ?8 WHERE id = ?1 AND epoch = ?2 AND version = ?3";
 
+pub const NEXT_DUE: &str = "SELECT min(due_at) FROM flow WHERE due_at IS NOT NULL";
+
 /// ?3: at most so many. PostgreSQL adds FOR UPDATE SKIP LOCKED to the inner select.
 pub const CLAIM: &str = "UPDATE flow SET epoch = epoch + 1, due_at = ?2 WHERE id IN \
     (SELECT id FROM flow WHERE due_at IS NOT NULL AND due_at <= ?1 ORDER BY due_at LIMIT ?3) \
-    RETURNING id, body, terms, version, epoch, due_at, tries, fingerprint";
+    RETURNING id, kind, body, terms, version, epoch, due_at, tries, fingerprint";
 
 pub const SEIZE: &str = "UPDATE flow SET epoch = epoch + 1, due_at = ?2 WHERE id = ?1 \
-    RETURNING id, body, terms, version, epoch, due_at, tries, fingerprint";
+    RETURNING id, kind, body, terms, version, epoch, due_at, tries, fingerprint";
 
 /// After a restart nobody else can hold a lease of a database with one process: what is due within
 /// a lease's length is due now. Waiting flows come early, which does no harm.
@@ -54,14 +56,32 @@ pub const RECLAIM: &str = "UPDATE flow SET due_at = ?1 WHERE due_at > ?1 AND due
 pub const COUPON_ISSUE: &str =
     "UPDATE coupon SET status = 'active', node = ?3 WHERE shop = ?1 AND code = ?2";
 
-pub const COUPON_VOID: &str = "UPDATE coupon SET status = 'void' WHERE shop = ?1 AND code = ?2";
+/// ?4: when it ended, where it did.
+pub const COUPON_STAND: &str =
+    "UPDATE coupon SET status = ?3, ended_at = ?4 WHERE shop = ?1 AND code = ?2";
+
+/// For an act, ?5, where the coupon stands in ?3 and no flow that is under way works on it.
+pub const COUPON_TAKE: &str = "UPDATE coupon SET status = ?4, act = ?5, acted_at = ?6 \
+    WHERE shop = ?1 AND code = ?2 AND status = ?3 AND NOT EXISTS \
+    (SELECT 1 FROM flow \
+    WHERE due_at IS NOT NULL AND (flow.id = coupon.flow OR flow.id = coupon.act))";
+
+pub const COUPON_STATUS: &str = "SELECT status FROM coupon WHERE shop = ?1 AND code = ?2";
+
+pub const COUPON_USED: &str = "UPDATE coupon SET used_in = ?3 WHERE shop = ?1 AND code = ?2";
+
+pub const COUPON_USE: &str = "SELECT used_in FROM coupon WHERE shop = ?1 AND code = ?2";
 
 pub const MOVEMENT_ADD: &str = "INSERT INTO movement (shop, reference, flow, customer, points, \
-    balance, reason, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    balance, reason, at, linked_to) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+
+/// The movement that was given back names its counterpart.
+pub const MOVEMENT_LINK: &str =
+    "UPDATE movement SET linked_to = ?3 WHERE shop = ?1 AND reference = ?2";
 
 /// ?4: whether the day's allowance comes back, and ?5 the day it was taken from.
 pub const RELEASE: &str = "UPDATE account SET open_points = open_points - ?3, \
-    day_points = day_points - CASE WHEN ?4 AND day = ?5 THEN ?3 ELSE 0 END \
+    day_points = day_points - CASE WHEN ?4 = 1 AND day = ?5 THEN ?3 ELSE 0 END \
     WHERE shop = ?1 AND customer = ?2";
 
 pub const DOUBT: &str = "UPDATE account SET doubts = doubts + ?3 WHERE shop = ?1 AND customer = ?2";
@@ -71,7 +91,8 @@ pub const REVIEW_OPEN: &str = "INSERT INTO review (shop, flow, reason, opened_at
 
 pub const REVIEW_CLOSE: &str = "UPDATE review SET closed_at = ?3 WHERE flow = ?1 AND reason = ?2";
 
-pub const ALERT_ADD: &str = "INSERT INTO outbox (id, seq, shop, kind, body, created_at) \
-    VALUES (?1, ?2, ?3, 'alert', ?4, ?5)";
+/// ?4: `alert` or `mail`.
+pub const OUTBOX_ADD: &str = "INSERT INTO outbox (id, seq, shop, kind, body, created_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
 pub const KEY_RELEASE: &str = "UPDATE flow SET request_key = NULL WHERE id = ?1";

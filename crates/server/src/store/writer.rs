@@ -1,6 +1,7 @@
 //! The one thread that writes to SQLite: a savepoint for each job, one commit and one fsync for
 //! all that came meanwhile, and only then the answers.
 
+use super::tx::{DbError, End};
 use engine::store::StoreError;
 use rusqlite::Connection;
 use std::{
@@ -15,7 +16,7 @@ const LARGEST_GROUP: usize = 256;
 /// Does its work inside the transaction; afterwards, told how the commit went, it answers.
 type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// Gets no connection where the transaction could not begin.
-type Job = Box<dyn FnOnce(Option<&Connection>) -> (bool, Answer) + Send>;
+type Job = Box<dyn FnOnce(Option<&mut Connection>) -> (bool, Answer) + Send>;
 
 #[derive(Debug)]
 pub struct Writer {
@@ -24,30 +25,31 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub fn start(connection: Connection) -> std::io::Result<Self> {
+    pub fn start(mut connection: Connection) -> std::io::Result<Self> {
         let (sender, receiver) = channel();
         let thread =
             std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || {
                 let _guard = FailStop;
-                work(&connection, &receiver);
+                work(&mut connection, &receiver);
             })?;
         Ok(Self { jobs: Some(sender), thread: Some(thread) })
     }
 
     /// Runs the work in a transaction of its own and answers once it is on the disk. A work that
-    /// fails changes nothing.
+    /// fails, or wants it so, changes nothing.
     pub async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        F: FnOnce(&mut Connection) -> Result<End<T>, DbError> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
-            let result = match connection {
-                Some(connection) => work(connection).map_err(|e| StoreError(e.to_string())),
+            let end = match connection {
+                Some(connection) => work(connection).map_err(StoreError::from),
                 None => Err(StoreError("no transaction could begin".to_owned())),
             };
-            let good = result.is_ok();
+            let good = matches!(end, Ok(End::Commit(_)));
+            let result = end.map(|(End::Commit(output) | End::RollBack(output))| output);
             let answer: Answer = Box::new(move |committed| {
                 // Whoever asked may be gone; the work is done all the same.
                 let _ = sender.send(committed.and(result));
@@ -83,7 +85,7 @@ impl Drop for FailStop {
     }
 }
 
-fn work(connection: &Connection, jobs: &Receiver<Job>) {
+fn work(connection: &mut Connection, jobs: &Receiver<Job>) {
     while let Ok(first) = jobs.recv() {
         let mut answers: Vec<Answer> = Vec::new();
         let committed = group(connection, first, jobs, &mut answers);
@@ -101,7 +103,7 @@ fn work(connection: &Connection, jobs: &Receiver<Job>) {
 }
 
 fn group(
-    connection: &Connection,
+    connection: &mut Connection,
     first: Job,
     jobs: &Receiver<Job>,
     answers: &mut Vec<Answer>,
@@ -113,7 +115,7 @@ fn group(
             answers.push(job(None).1);
         } else {
             execute(connection, "SAVEPOINT job")?;
-            let (good, answer) = job(Some(connection));
+            let (good, answer) = job(Some(&mut *connection));
             answers.push(answer);
             if !good {
                 execute(connection, "ROLLBACK TO job")?;

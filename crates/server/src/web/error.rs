@@ -72,7 +72,13 @@ impl ApiError {
             | Problem::NotAMultiple
             | Problem::DailyLimitExceeded
             | Problem::InsufficientPoints => StatusCode::UNPROCESSABLE_ENTITY,
-            Problem::ConversionInDoubt => StatusCode::CONFLICT,
+            Problem::ConversionInDoubt
+            | Problem::CouponAlreadyUsed
+            | Problem::CouponExpired
+            | Problem::CouponAlreadyCancelled
+            | Problem::CouponHeld
+            | Problem::CouponNotHeld
+            | Problem::CouponBusy => StatusCode::CONFLICT,
             Problem::UnknownCustomer => StatusCode::NOT_FOUND,
             Problem::ShopifyUnavailable | Problem::PointsUnavailable => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -61,6 +61,18 @@ fn english(code: &str) -> (&'static str, &'static str) {
         "points-unavailable" => {
             ("The points could not be used", "Nothing was changed. Please try again in a moment.")
         }
+        "coupon-already-used" => {
+            ("Already used", "The discount was applied to an order. Nothing was refunded.")
+        }
+        "coupon-expired" => ("Expired", "The coupon's time is up: it cannot be cancelled."),
+        "coupon-already-cancelled" => {
+            ("Already cancelled", "The coupon is cancelled, or is being cancelled.")
+        }
+        "coupon-held" => ("On hold", "The coupon is held. Release it, or confirm the hold."),
+        "coupon-not-held" => ("Not on hold", "The coupon is not held."),
+        "coupon-busy" => {
+            ("Being worked on", "Another step on this coupon is under way. Look again in a moment.")
+        }
         "idempotency-key-missing" => (
             "Idempotency-Key is missing",
             "Send a new Idempotency-Key header (1 to 255 characters) with each new request, and \
@@ -118,6 +130,18 @@ fn japanese(code: &str) -> (&'static str, &'static str) {
             "ポイントを利用できませんでした",
             "ポイントは減っていません。しばらくしてからもう一度お試しください。",
         ),
+        "coupon-already-used" => {
+            ("使用済みです", "割引は注文に適用されています。ポイントは返還されません。")
+        }
+        "coupon-expired" => ("有効期限切れです", "期限を過ぎたクーポンはキャンセルできません。"),
+        "coupon-already-cancelled" => {
+            ("キャンセル済みです", "このクーポンはキャンセル済みか、キャンセル処理中です。")
+        }
+        "coupon-held" => {
+            ("保留中です", "このクーポンは保留中です。解除するか、保留を確定してください。")
+        }
+        "coupon-not-held" => ("保留中ではありません", "このクーポンは保留されていません。"),
+        "coupon-busy" => ("処理中です", "このクーポンの別の処理が進行中です。"),
         "idempotency-in-progress" => ("処理中です", "しばらくお待ちください。"),
         "not-found" => ("見つかりません", "ページがないか、閲覧できません。"),
         "service-unavailable" => {

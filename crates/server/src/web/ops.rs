@@ -53,10 +53,13 @@ async fn scrape(
 ) -> Result<String, ApiError> {
     let gauges = app.reads.gauges().await?;
     let set = |name: &'static str, value: i64| metrics::gauge!(name).set(as_float(value));
-    for state in STATES {
-        let count = gauges.open.iter().find(|(name, _)| name == state).map_or(0, |(_, n)| *n);
-        metrics::gauge!("kaeru_flows_open", "kind" => "conversion", "state" => *state)
-            .set(as_float(count));
+    for (kind, states) in STATES {
+        for state in *states {
+            let here = |of: &&(String, String, i64)| of.0 == *kind && of.1 == *state;
+            let count = gauges.open.iter().find(here).map_or(0, |(_, _, n)| *n);
+            metrics::gauge!("kaeru_flows_open", "kind" => *kind, "state" => *state)
+                .set(as_float(count));
+        }
     }
     set("kaeru_flows_in_doubt", gauges.in_doubt);
     set("kaeru_reviews_open", gauges.reviews);
@@ -68,19 +71,27 @@ async fn scrape(
 }
 
 /// Every state in which a flow is open, so that a gauge falls back to zero.
-const STATES: &[&str] = &[
-    "creating",
-    "deducting",
-    "confirming",
-    "shelving",
-    "shelved",
-    "restoring",
-    "recording",
-    "killing",
-    "dead",
-    "deleting",
-    "chasing",
-    "catching",
+const STATES: &[(&str, &[&str])] = &[
+    (
+        "conversion",
+        &[
+            "creating",
+            "deducting",
+            "confirming",
+            "shelving",
+            "shelved",
+            "restoring",
+            "recording",
+            "killing",
+            "dead",
+            "deleting",
+            "chasing",
+            "catching",
+        ],
+    ),
+    ("cancellation", &["killing", "rechecking", "refunding", "owing", "confirming", "recording"]),
+    ("hold", &["killing", "reviving", "recording"]),
+    ("ending", &["recording"]),
 ];
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and counts are small")]

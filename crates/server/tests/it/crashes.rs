@@ -6,7 +6,7 @@ use crate::{
     support::{self, Till, World, begin, engine, open, settle},
 };
 use async_trait::async_trait;
-use domain::{At, CustomerId, FlowId, ShopId, conversion::State};
+use domain::{At, Code, CustomerId, FlowId, ShopId, conversion::State};
 use engine::store::{Begun, Commit, Committed, Request, Row, Start, Store, StoreError};
 use std::{
     collections::BTreeMap,
@@ -61,6 +61,9 @@ impl Store for Dying {
     ) -> Result<Option<(Row, bool)>, StoreError> {
         self.inner.by_key(shop, customer, request).await
     }
+    async fn use_of(&self, shop: &ShopId, code: &Code) -> Result<Option<String>, StoreError> {
+        self.inner.use_of(shop, code).await
+    }
 }
 
 /// What goes wrong beside the crash, in ways that answer at once.
@@ -94,18 +97,18 @@ async fn case(
         world.fault("pos.deduct", "refuse", 1).await?;
     }
     let (id, code) = {
-        let inner: Arc<dyn Store> = open(&folder)?;
+        let inner: Arc<dyn Store> = open(&folder).await?;
         let dying = Dying { inner, commits_left: AtomicI32::new(commits), after };
         let engine = engine(Arc::new(dying), world.peers(till));
         let row = begin(&engine, commits % 2 == 0).await?;
-        let known = (row.id, row.conversion.terms.code.to_string());
+        let known = (row.id, row.flow.terms().code.to_string());
         // Ends in an error where it died, and by itself where it was done before.
         let _ = engine.drive(row, true).await;
         known
     };
-    let engine = engine(open(&folder)?, world.peers(till));
+    let engine = engine(open(&folder).await?, world.peers(till));
     let row = settle(&engine, id, Duration::from_secs(60)).await?;
-    let told = match row.conversion.state {
+    let told = match support::state(&row) {
         State::Completed { .. } => Told::Done,
         State::InReview { .. } => Told::Waits,
         _ => Told::Failed,

@@ -34,7 +34,7 @@ const FAULTS: [&str; 10] = [
 async fn case(till: Till, call: &str, fault: &str) -> anyhow::Result<()> {
     let world = World::start(till).await?;
     let folder = tempfile::tempdir()?;
-    let engine = engine(open(&folder)?, world.peers(till));
+    let engine = engine(open(&folder).await?, world.peers(till));
     match call {
         "shopify.lookup" => world.fault("shopify.create", "error_before", 1).await?,
         "pos.lookup" => world.fault("pos.deduct", "error_after", 1).await?,
@@ -43,10 +43,10 @@ async fn case(till: Till, call: &str, fault: &str) -> anyhow::Result<()> {
     }
     world.fault(call, fault, 1).await?;
     let row = begin(&engine, true).await?;
-    let (id, code) = (row.id, row.conversion.terms.code.to_string());
+    let (id, code) = (row.id, row.flow.terms().code.to_string());
     engine.drive(row, true).await?;
     let row = settle(&engine, id, Duration::from_secs(90)).await?;
-    let told = match row.conversion.state {
+    let told = match support::state(&row) {
         State::Completed { .. } => Told::Done,
         State::InReview { .. } => Told::Waits,
         _ => Told::Failed,

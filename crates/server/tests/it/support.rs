@@ -2,12 +2,13 @@
 
 use anyhow::Context;
 use domain::{
-    Code, CustomerId, FlowId, MemberNo, Money, Points, PosId, ShopId, Terms, conversion::State,
+    Code, Conversion, CustomerId, Flow, FlowId, MemberNo, Money, Points, PosId, ShopId, Terms,
+    conversion::State,
 };
 use engine::{
     Engine, LEASE, Observer, Stopped,
     ports::{Clock, Peers, Ports},
-    store::{Begun, Event, Request, Row, Start, Store},
+    store::{Begun, Event, Guard, Request, Row, Start, Store},
 };
 use iso_currency::Currency;
 use sandbox::Sandbox;
@@ -17,9 +18,9 @@ use server::{
     http_client, ids,
     points::http::{HttpPoints, Settings as PointsSettings},
     shopify::{Auth, CombinesWith, Settings as ShopifySettings, Shopify, Source},
-    store::SqliteStore,
+    store::{Database, Journal, Location},
 };
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
@@ -145,12 +146,9 @@ pub fn engine(store: Arc<dyn Store>, peers: Peers) -> Engine {
     }
 }
 
-pub fn open(folder: &TempDir) -> anyhow::Result<Arc<SqliteStore>> {
-    open_at(&folder.path().join("kaeru.db"))
-}
-
-fn open_at(path: &Path) -> anyhow::Result<Arc<SqliteStore>> {
-    Ok(Arc::new(SqliteStore::open(path, SystemClock.now())?))
+pub async fn open(folder: &TempDir) -> anyhow::Result<Arc<Journal>> {
+    let location = Location::Sqlite(folder.path().join("kaeru.db"));
+    Ok(Arc::new(Journal::new(Database::open(&location, SystemClock.now()).await?)))
 }
 
 /// A conversion of 500 points by the demo customer.
@@ -160,24 +158,26 @@ pub fn wish(check: bool) -> Start {
     let amount = Money { minor: 500, currency: Currency::JPY };
     let member_no = MemberNo::from("70934");
     let code: Code = domain::coupon::code(&member_no, amount, ids::random());
+    let terms = Terms {
+        shop: ShopId::from("main"),
+        customer: CustomerId(12345),
+        pos_id: PosId::from(CUSTOMER),
+        member_no,
+        points,
+        amount,
+        code,
+        day: now.timestamp().to_zoned(jiff::tz::TimeZone::UTC).date(),
+        created_at: now,
+        expires_at: now.plus(Duration::from_secs(86_400 * 365)),
+    };
     Start {
         id: ids::flow(now),
-        terms: Terms {
-            shop: ShopId::from("main"),
-            customer: CustomerId(12345),
-            pos_id: PosId::from(CUSTOMER),
-            member_no,
-            points,
-            amount,
-            code,
-            day: now.timestamp().to_zoned(jiff::tz::TimeZone::UTC).date(),
-            created_at: now,
-            expires_at: now.plus(Duration::from_secs(86_400 * 365)),
+        flow: Flow::Conversion(Conversion::accept(terms, check)),
+        request: Some(Request { key: ids::text(now), fingerprint: "f".to_owned() }),
+        guard: Guard::Reserve {
+            daily_limit: Points::new(10_000).unwrap_or(Points::ZERO),
+            balance: Points::new(1_250).unwrap_or(Points::ZERO),
         },
-        request: Request { key: ids::text(now), fingerprint: "f".to_owned() },
-        check,
-        daily_limit: Points::new(10_000).unwrap_or(Points::ZERO),
-        balance: Points::new(1_250).unwrap_or(Points::ZERO),
         now,
         lease_until: now.plus(LEASE),
     }
@@ -188,6 +188,11 @@ pub async fn begin(engine: &Engine, check: bool) -> anyhow::Result<Row> {
         Begun::Started(row) => Ok(row),
         other => anyhow::bail!("did not start: {other:?}"),
     }
+}
+
+/// Where the conversion stands.
+pub fn state(row: &Row) -> &State {
+    &row.flow.conversion().expect("a conversion").state
 }
 
 /// Nothing more is to come of it but the clean-up after a quiet day, or a person's word.
@@ -214,10 +219,10 @@ pub async fn settle(engine: &Engine, id: FlowId, patience: Duration) -> anyhow::
             }
         }
         let row = engine.store.load(id).await?.context("the flow")?;
-        if is_quiet(&row.conversion.state) {
+        if is_quiet(state(&row)) {
             return Ok(row);
         }
-        anyhow::ensure!(Instant::now() < deadline, "stuck in {:?}", row.conversion.state);
+        anyhow::ensure!(Instant::now() < deadline, "stuck in {:?}", state(&row));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

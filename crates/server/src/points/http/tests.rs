@@ -31,7 +31,7 @@ fn till(base_url: &str) -> HttpPoints {
     HttpPoints::new(settings(base_url), http_client())
 }
 
-async fn deduct(till: &HttpPoints, customer: &str, limit: Duration) -> Answer<Deduction> {
+async fn deduct(till: &HttpPoints, customer: &str, limit: Duration) -> Answer<Moved> {
     let (customer, reference) = (PosId::from(customer), Reference::from(REFERENCE));
     let points = Points::new(500).unwrap();
     let order = PointsOrder {
@@ -156,7 +156,7 @@ async fn balances_are_whole_and_not_negative() {
 
 #[tokio::test]
 async fn a_deduction_is_applied_only_where_it_says_so() {
-    let done = |before, after| Answer::Done(Deduction { before, after });
+    let done = |before, after| Answer::Done(Moved { before, after });
     let short = || Answer::Refused(Refusal::InsufficientPoints);
     for (status, body, expected) in [
         (
@@ -304,7 +304,7 @@ async fn a_till_with_books_of_its_own() {
     let balance = async || till.balance(&PosId::from("12345"), LIMIT).await;
     assert_eq!(balance().await, Answer::Done(points(1250).unwrap()));
     assert_eq!(find(&till).await, Answer::Done(vec![]));
-    let paid = Deduction { before: points(1250), after: points(750) };
+    let paid = Moved { before: points(1250), after: points(750) };
     assert_eq!(deduct(&till, "12345", LIMIT).await, Answer::Done(paid));
     let movement = Movement { points: -500, balance: points(750) };
     assert_eq!(find(&till).await, Answer::Done(vec![movement]));
@@ -351,7 +351,7 @@ async fn a_replay_brings_the_first_answer_again() {
     let till = HttpPoints::new(settings, http_client());
     let lost = Answer::Unknown(Why::ConnectionLost);
     assert_eq!(deduct(&till, "12345", LIMIT).await, lost);
-    let paid = Deduction { before: points(1250), after: points(750) };
+    let paid = Moved { before: points(1250), after: points(750) };
     for _ in 0..2 {
         assert_eq!(deduct(&till, "12345", LIMIT).await, Answer::Done(paid));
     }

@@ -9,6 +9,8 @@ fn entry() -> Entry {
         points_used: 500,
         created_at: "2024-01-15T10:30:00Z".to_owned(),
         expires_at: "2025-01-15T23:59:59Z".to_owned(),
+        status: Status::Active,
+        ended: None,
         node: 12_345_678,
     }
 }
@@ -19,7 +21,7 @@ const OURS: &str = concat!(
 );
 
 fn written(stored: Option<&str>) -> String {
-    match issued(stored, &entry()) {
+    match standing(stored, &entry()) {
         Ok(Change::Write(value)) => value,
         other => panic!("{stored:?}: {other:?}"),
     }
@@ -62,16 +64,44 @@ fn nothing_is_written_where_nothing_would_change() {
         ("in another order", format!("[1, {other_order}]")),
         ("was used since", r#"[{"code":"A","status":"used"}]"#.to_owned()),
         ("was cancelled since", r#"[{"code":"A","status":"cancelled"}]"#.to_owned()),
-        ("is held", r#"[{"code":"A","status":"held"}]"#.to_owned()),
+        ("has expired since", r#"[{"code":"A","status":"expired"}]"#.to_owned()),
     ] {
-        assert_eq!(issued(Some(&stored), &entry()), Ok(Change::Nothing), "{what}");
+        assert_eq!(standing(Some(&stored), &entry()), Ok(Change::Nothing), "{what}");
+    }
+}
+
+#[test]
+fn acts_are_written_over_what_stood() {
+    for (stored, status, ended, expected) in [
+        ("active", Status::Held, None, r#""status":"held","shopify_price_rule_id":12345678}"#),
+        ("held", Status::Active, None, r#""status":"active","shopify_price_rule_id":12345678}"#),
+        (
+            "active",
+            Status::Cancelled,
+            Some(("cancelled_at", "2024-01-16T00:00:00Z".to_owned())),
+            r#","shopify_price_rule_id":12345678,"cancelled_at":"2024-01-16T00:00:00Z"}"#,
+        ),
+        (
+            "held",
+            Status::Used,
+            Some(("used_at", "2024-01-16T00:00:00Z".to_owned())),
+            r#""status":"used","shopify_price_rule_id":12345678,"used_at":"2024-01-16T00:00:00Z"}"#,
+        ),
+    ] {
+        let stored = OURS.replace("active", stored);
+        let entry = Entry { status, ended, ..entry() };
+        let Ok(Change::Write(value)) = standing(Some(&format!("[{stored}]")), &entry) else {
+            panic!("{stored}");
+        };
+        assert!(value.ends_with(&format!("{expected}]")), "{value}");
+        assert_eq!(standing(Some(&value), &entry), Ok(Change::Nothing), "twice is once");
     }
 }
 
 #[test]
 fn what_is_no_list_is_left_alone() {
     for stored in ["", "{}", "null", "[", "7", "\"[]\"", "[1,]"] {
-        assert_eq!(issued(Some(stored), &entry()), Err(Problem::Unreadable), "{stored}");
+        assert_eq!(standing(Some(stored), &entry()), Err(Problem::Unreadable), "{stored}");
     }
 }
 
@@ -79,7 +109,7 @@ fn what_is_no_list_is_left_alone() {
 fn amounts_are_numbers_with_their_currency_s_digits() {
     for (amount, written_as) in [("500", "500"), ("5.50", "5.50"), ("1.234", "1.234")] {
         let entry = Entry { amount: amount.to_owned(), ..entry() };
-        let Ok(Change::Write(value)) = issued(None, &entry) else { panic!("nothing written") };
+        let Ok(Change::Write(value)) = standing(None, &entry) else { panic!("nothing written") };
         assert!(value.contains(&format!(r#""amount":{written_as},"#)), "{value}");
     }
 }
@@ -122,5 +152,5 @@ fn the_oldest_finished_make_room_then_the_oldest_live_and_others_never() {
         assert_eq!(codes.join(" "), kept, "{what}");
     }
     let stored = Value::from(vec![alien; 4]).to_string();
-    assert_eq!(issued(Some(&stored), &entry()), Err(Problem::Full));
+    assert_eq!(standing(Some(&stored), &entry()), Err(Problem::Full));
 }

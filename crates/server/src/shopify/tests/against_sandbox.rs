@@ -1,6 +1,6 @@
 //! The whole life of a coupon, at a Shopify with books of its own.
 
-use super::{LIMIT, settings, shopify, terms};
+use super::{LIMIT, issued, settings, shopify, terms};
 use crate::{
     http_client::http_client,
     shopify::{Auth, CustomerCard, Shopify, Source, operations::ALL},
@@ -107,7 +107,7 @@ async fn coupons_are_written_down_side_by_side() {
     older.code = domain::Code::from("70934-XXXXXX-300");
     older.created_at = domain::At(older.created_at.0 - 1_000_000);
     for terms in [&older, &terms(), &older] {
-        assert_eq!(shopify.record(terms, node, LIMIT).await, Answer::Done(()));
+        assert_eq!(shopify.record(&issued(terms, node), LIMIT).await, Answer::Done(()));
     }
     let list = books(&url).await["metafields"]["12345"].clone();
     let codes: Vec<_> = list.as_array().unwrap().iter().map(|row| row["code"].clone()).collect();
@@ -117,7 +117,7 @@ async fn coupons_are_written_down_side_by_side() {
     let mut nobody = terms();
     nobody.customer = CustomerId(999);
     let unknown = Answer::Refused(Refusal::UnknownCustomer);
-    assert_eq!(shopify.record(&nobody, node, LIMIT).await, unknown);
+    assert_eq!(shopify.record(&issued(&nobody, node), LIMIT).await, unknown);
 }
 
 #[tokio::test]
@@ -192,6 +192,7 @@ async fn operations_cost_what_shopify_says() {
                 "startsAt": "2026-11-20T10:30:00Z", "endsAt": end,
                 "withOrder": false, "withProduct": false, "withShipping": false,
             }),
+            "CouponUsage" => json!({"code": "X", "orders": "customer_id:12345"}),
             "CouponEnd" => json!({"id": id, "endsAt": end}),
             "CouponsRead" => json!({"customer": customer}),
             "CouponsWrite" => json!({"customer": customer, "value": "[]", "compareDigest": null}),

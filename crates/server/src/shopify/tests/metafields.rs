@@ -1,6 +1,6 @@
 //! Writing a coupon down: look, then compare-and-set.
 
-use super::{LIMIT, shopify, terms};
+use super::{LIMIT, issued, shopify, terms};
 use crate::http_client::stub::{Act, Stub};
 use domain::{NodeId, Refusal};
 use engine::ports::{Answer, Coupons, Why};
@@ -48,7 +48,7 @@ async fn what_becomes_of_a_record() {
     ] {
         let count = acts.len();
         let stub = Stub::playing(acts.clone()).await;
-        let answer = shopify(&stub.url).record(&terms(), NodeId(77), LIMIT).await;
+        let answer = shopify(&stub.url).record(&issued(&terms(), NodeId(77)), LIMIT).await;
         assert_eq!(answer, expected, "{acts:?}");
         assert_eq!(stub.seen().len(), count, "{acts:?}");
     }
@@ -58,7 +58,7 @@ async fn what_becomes_of_a_record() {
 async fn it_is_written_only_over_what_was_read() {
     for (stored, digest) in [(None, Value::Null), (Some("[7]"), json!("d1"))] {
         let stub = Stub::playing([read(stored), wrote(None)]).await;
-        shopify(&stub.url).record(&terms(), NodeId(77), LIMIT).await;
+        shopify(&stub.url).record(&issued(&terms(), NodeId(77)), LIMIT).await;
         let body: Value = serde_json::from_str(&stub.seen()[1].body).unwrap();
         let variables = body["variables"].as_object().unwrap();
         // Null and absent are not the same here: absent would overwrite whatever there is.

@@ -14,10 +14,13 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{CustomerId, FlowId, Points, Problem, Terms, conversion::View, coupon};
+use domain::{
+    Conversion, CustomerId, Flow, FlowId, Points, Problem, Terms, conversion::View, coupon,
+    flow::Told,
+};
 use engine::{
     LEASE,
-    store::{Begun, Request, Row, Start},
+    store::{Begun, Guard, Request, Row, Start},
 };
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
@@ -106,7 +109,11 @@ pub async fn create(
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     match convert(&app, &customer, &headers, body).await {
-        Ok(row) => answer(&row, &customer),
+        Ok(row) => match &row.flow {
+            Flow::Conversion(flow) => answer(&row, flow, &customer),
+            // The key was given to something else.
+            _ => key_reused().in_language(customer.language).into_response(),
+        },
         Err(error) => error.in_language(customer.language).into_response(),
     }
 }
@@ -127,11 +134,9 @@ async fn convert(
     shop.rules.admit(points).map_err(ApiError::of)?;
     match begin(app, shop, customer.id, points, request).await? {
         Begun::Started(row) => Ok(wait_for(app, row).await),
-        Begun::Known { same_request: false, .. } => {
-            Err(ApiError::new("idempotency-key-reused", StatusCode::UNPROCESSABLE_ENTITY))
-        }
-        Begun::Known { row, .. } => match row.conversion.view() {
-            View::Processing => {
+        Begun::Known { same_request: false, .. } => Err(key_reused()),
+        Begun::Known { row, .. } => match row.flow.told() {
+            Told::Processing => {
                 let mut error = ApiError::new("idempotency-in-progress", StatusCode::CONFLICT);
                 error.retry_after = Some(1);
                 Err(error)
@@ -141,6 +146,10 @@ async fn convert(
         Begun::Refused(problem) => Err(ApiError::of(problem)),
         Begun::CodeExists => Err(ApiError::of(Problem::ShopifyUnavailable)),
     }
+}
+
+fn key_reused() -> ApiError {
+    ApiError::new("idempotency-key-reused", StatusCode::UNPROCESSABLE_ENTITY)
 }
 
 fn parse(headers: &HeaderMap, body: &[u8], own: CustomerId) -> Result<Points, ApiError> {
@@ -218,11 +227,9 @@ async fn draw(
         };
         let start = Start {
             id: ids::flow(now),
-            terms,
-            request: request.clone(),
-            check,
-            daily_limit: rules.daily_limit,
-            balance,
+            flow: Flow::Conversion(Conversion::accept(terms, check)),
+            request: Some(request.clone()),
+            guard: Guard::Reserve { daily_limit: rules.daily_limit, balance },
             now,
             lease_until: now.plus(LEASE),
         };
@@ -248,9 +255,9 @@ async fn wait_for(app: &Arc<App>, row: Row) -> Row {
     }
 }
 
-fn answer(row: &Row, customer: &Customer) -> Response {
-    let body = body_of(row, customer, vec![]);
-    match row.conversion.view() {
+fn answer(row: &Row, flow: &Conversion, customer: &Customer) -> Response {
+    let body = body_of(row.id, flow, customer, vec![]);
+    match flow.view() {
         View::Completed { .. } => (StatusCode::CREATED, Json(body)).into_response(),
         View::Failed { problem } => {
             ApiError::of(problem).in_language(customer.language).into_response()
@@ -269,10 +276,15 @@ fn answer(row: &Row, customer: &Customer) -> Response {
     }
 }
 
-fn body_of(row: &Row, customer: &Customer, events: Vec<EventBody>) -> ConversionBody {
-    let terms = &row.conversion.terms;
+fn body_of(
+    id: FlowId,
+    flow: &Conversion,
+    customer: &Customer,
+    events: Vec<EventBody>,
+) -> ConversionBody {
+    let terms = &flow.terms;
     let mut body = ConversionBody {
-        id: row.id.to_string(),
+        id: id.to_string(),
         status: "processing",
         points: None,
         coupon: None,
@@ -280,7 +292,7 @@ fn body_of(row: &Row, customer: &Customer, events: Vec<EventBody>) -> Conversion
         problem: None,
         events,
     };
-    match row.conversion.view() {
+    match flow.view() {
         View::Processing => {}
         View::Confirming => body.status = "confirming",
         View::Failed { problem } => {
@@ -296,7 +308,7 @@ fn body_of(row: &Row, customer: &Customer, events: Vec<EventBody>) -> Conversion
                 points_used: terms.points.get(),
                 created_at: terms.created_at.rfc3339(),
                 expires_at: terms.expires_at.rfc3339(),
-                status: row.conversion.coupon_status().as_str().to_owned(),
+                status: flow.coupon_status().as_str().to_owned(),
             });
             body.balance = Some(BalanceBody {
                 before: paid.before.map(Points::get),
@@ -326,13 +338,14 @@ async fn find(app: &App, customer: &Customer, id: &str) -> Result<Response, ApiE
     if *row.shop() != customer.shop || row.customer() != customer.id {
         return Err(ApiError::not_found());
     }
+    let Flow::Conversion(flow) = &row.flow else { return Err(ApiError::not_found()) };
     let lines = app.reads.timeline(id).await?;
     let events = lines
         .into_iter()
         .map(|line| EventBody { at: line.at.timestamp().to_string(), event: line.name })
         .collect();
-    let mut response = Json(body_of(&row, customer, events)).into_response();
-    if matches!(row.conversion.view(), View::Processing | View::Confirming) {
+    let mut response = Json(body_of(id, flow, customer, events)).into_response();
+    if matches!(flow.view(), View::Processing | View::Confirming) {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     Ok(response)

@@ -41,7 +41,12 @@ pub async fn list(
             points_used: row.points,
             created_at: row.created_at.rfc3339(),
             expires_at: row.expires_at.rfc3339(),
-            status: if expired { "expired".to_owned() } else { row.status },
+            status: match row.status.as_str() {
+                _ if expired => "expired".to_owned(),
+                // It cannot be used any more, and whether it is over is not known yet.
+                "cancelling" => "held".to_owned(),
+                _ => row.status,
+            },
         }
     };
     Ok(Json(Page::of(rows, limit, |row| (row.created_at, &row.code), item)))

@@ -1,7 +1,13 @@
 use super::*;
+use crate::store::Location;
+use std::{path::Path, sync::Arc};
+
+async fn open(path: &Path, now: At) -> anyhow::Result<Journal> {
+    Ok(Journal::new(Database::open(&Location::Sqlite(path.to_owned()), now).await?))
+}
 
 /// Keeps the folder as long as the store.
-struct Temporary(SqliteStore, #[expect(dead_code, reason = "removed on drop")] tempfile::TempDir);
+struct Temporary(Journal, #[expect(dead_code, reason = "removed on drop")] tempfile::TempDir);
 
 #[async_trait]
 impl Store for Temporary {
@@ -28,11 +34,15 @@ impl Store for Temporary {
     ) -> Result<Option<(Row, bool)>, StoreError> {
         self.0.by_key(shop, customer, request).await
     }
+    async fn use_of(&self, shop: &ShopId, code: &Code) -> Result<Option<String>, StoreError> {
+        self.0.use_of(shop, code).await
+    }
 }
 
 fn empty() -> Temporary {
     let folder = tempfile::tempdir().unwrap();
-    Temporary(SqliteStore::open(&folder.path().join("kaeru.db"), At(0)).unwrap(), folder)
+    let path = folder.path().join("kaeru.db");
+    Temporary(futures::executor::block_on(open(&path, At(0))).unwrap(), folder)
 }
 
 #[test]
@@ -42,15 +52,15 @@ fn conforms() {
     engine::conformance::every_rule(empty);
 }
 
-#[test]
-fn one_process_at_a_time() {
+#[tokio::test]
+async fn one_process_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kaeru.db");
-    let first = SqliteStore::open(&path, At(0)).unwrap();
-    let error = SqliteStore::open(&path, At(0)).map(|_| ()).unwrap_err().to_string();
+    let first = open(&path, At(0)).await.unwrap();
+    let error = open(&path, At(0)).await.map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("another Kaeru"), "{error}");
     drop(first);
-    SqliteStore::open(&path, At(0)).unwrap();
+    open(&path, At(0)).await.unwrap();
 }
 
 #[tokio::test]
@@ -59,11 +69,11 @@ async fn what_a_dead_process_held_is_due_at_once() {
     let path = folder.path().join("kaeru.db");
     let start = engine::conformance::start(1, 1);
     let now = start.now;
-    let first = SqliteStore::open(&path, now).unwrap();
+    let first = open(&path, now).await.unwrap();
     first.begin(start).await.unwrap();
     assert!(first.claim(now, engine::LEASE, 9).await.unwrap().is_empty());
     drop(first);
-    let second = SqliteStore::open(&path, now).unwrap();
+    let second = open(&path, now).await.unwrap();
     assert_eq!(second.claim(now, engine::LEASE, 9).await.unwrap().len(), 1);
 }
 

@@ -1,0 +1,203 @@
+//! A flow of any kind, as the engine and the journal handle it.
+
+use crate::{
+    Cancellation, Conversion, CustomerId, Ending, Hold, Pending, PosId, Reference, Rejected,
+    ShopId, Step, cancellation, conversion,
+    coupon::{Coupon, Entry, Status},
+    effect::Input,
+    time::At,
+};
+
+/// One flow. Each kind is a file of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flow {
+    Conversion(Conversion),
+    Cancellation(Cancellation),
+    Hold(Hold),
+    Ending(Ending),
+}
+
+/// A movement of points that a flow asks for. The same flow always asks for the same one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order<'a> {
+    pub customer: &'a PosId,
+    /// Signed: −500 for a deduction.
+    pub points: i64,
+    pub reference: Reference,
+    /// What the points book's history says.
+    pub reason: &'static str,
+}
+
+/// What people are told of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    Processing,
+    Confirming,
+    Done,
+    Failed,
+}
+
+impl Flow {
+    /// The name in the journal.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Flow::Conversion(_) => "conversion",
+            Flow::Cancellation(_) => "cancellation",
+            Flow::Hold(_) => "hold",
+            Flow::Ending(_) => "ending",
+        }
+    }
+
+    /// What the conversion behind it agreed on.
+    pub const fn terms(&self) -> &conversion::Terms {
+        match self {
+            Flow::Conversion(flow) => &flow.terms,
+            Flow::Cancellation(flow) => &flow.terms.coupon.terms,
+            Flow::Hold(flow) => &flow.terms.coupon.terms,
+            Flow::Ending(flow) => &flow.terms.coupon.terms,
+        }
+    }
+
+    pub const fn shop(&self) -> &ShopId {
+        &self.terms().shop
+    }
+
+    pub const fn customer(&self) -> CustomerId {
+        self.terms().customer
+    }
+
+    pub fn pending(&self) -> Pending {
+        match self {
+            Flow::Conversion(flow) => flow.pending(),
+            Flow::Cancellation(flow) => flow.pending(),
+            Flow::Hold(flow) => flow.pending(),
+            Flow::Ending(flow) => flow.pending(),
+        }
+    }
+
+    pub const fn state_name(&self) -> &'static str {
+        match self {
+            Flow::Conversion(flow) => flow.state_name(),
+            Flow::Cancellation(flow) => flow.state_name(),
+            Flow::Hold(flow) => flow.state_name(),
+            Flow::Ending(flow) => flow.state_name(),
+        }
+    }
+
+    /// One transition. `now` is when the input came.
+    pub fn step(&self, input: &Input, now: At) -> Result<Step<Flow>, Rejected> {
+        fn wrap<S>(step: Step<S>, flow: impl FnOnce(S) -> Flow) -> Step<Flow> {
+            Step { next: flow(step.next), event: step.event, facts: step.facts }
+        }
+        Ok(match self {
+            Flow::Conversion(flow) => wrap(flow.step(input, now)?, |state| {
+                Flow::Conversion(Conversion { terms: flow.terms.clone(), state })
+            }),
+            Flow::Cancellation(flow) => wrap(flow.step(input, now)?, |state| {
+                Flow::Cancellation(Cancellation { terms: flow.terms.clone(), state })
+            }),
+            Flow::Hold(flow) => wrap(flow.step(input)?, |state| {
+                Flow::Hold(Hold { terms: flow.terms.clone(), state })
+            }),
+            Flow::Ending(flow) => wrap(flow.step(input)?, |state| {
+                Flow::Ending(Ending { terms: flow.terms.clone(), state })
+            }),
+        })
+    }
+
+    /// The movement that this flow asks the points book for.
+    pub fn order(&self) -> Option<Order<'_>> {
+        match self {
+            Flow::Conversion(flow) => Some(Order {
+                customer: &flow.terms.pos_id,
+                points: -flow.terms.points.get(),
+                reference: flow.terms.reference(),
+                reason: "Coupon conversion",
+            }),
+            Flow::Cancellation(flow) => Some(Order {
+                customer: &flow.terms.coupon.terms.pos_id,
+                points: flow.terms.coupon.terms.points.get(),
+                reference: flow.terms.reference(),
+                reason: "Refund due to coupon cancellation",
+            }),
+            Flow::Hold(_) | Flow::Ending(_) => None,
+        }
+    }
+
+    /// The conversion, where it is one.
+    pub const fn conversion(&self) -> Option<&Conversion> {
+        match self {
+            Flow::Conversion(flow) => Some(flow),
+            _ => None,
+        }
+    }
+
+    /// The coupon that it acts on; `None` where it makes one.
+    pub const fn coupon(&self) -> Option<&Coupon> {
+        match self {
+            Flow::Conversion(_) => None,
+            Flow::Cancellation(flow) => Some(&flow.terms.coupon),
+            Flow::Hold(flow) => Some(&flow.terms.coupon),
+            Flow::Ending(flow) => Some(&flow.terms.coupon),
+        }
+    }
+
+    /// What the customer's metafield is to say, once it is decided.
+    pub fn entry(&self) -> Option<Entry> {
+        match self {
+            Flow::Conversion(flow) => match &flow.state {
+                conversion::State::Recording { node, .. }
+                | conversion::State::Completed { node, .. } => Some(Entry {
+                    coupon: Coupon { terms: flow.terms.clone(), node: *node },
+                    status: Status::Active,
+                    ended_at: None,
+                }),
+                _ => None,
+            },
+            Flow::Cancellation(flow) => flow.entry(),
+            Flow::Hold(flow) => flow.entry(),
+            Flow::Ending(flow) => Some(flow.entry()),
+        }
+    }
+
+    /// How it stands, in a word.
+    pub fn told(&self) -> Told {
+        match self {
+            Flow::Conversion(flow) => match flow.view() {
+                conversion::View::Processing => Told::Processing,
+                conversion::View::Confirming => Told::Confirming,
+                conversion::View::Completed { .. } => Told::Done,
+                conversion::View::Failed { .. } => Told::Failed,
+            },
+            Flow::Cancellation(flow) => match flow.view() {
+                cancellation::View::Processing => Told::Processing,
+                cancellation::View::Confirming => Told::Confirming,
+                cancellation::View::Completed { .. } => Told::Done,
+                cancellation::View::Failed { .. } => Told::Failed,
+            },
+            Flow::Hold(flow) => {
+                if flow.done() {
+                    Told::Done
+                } else {
+                    Told::Processing
+                }
+            }
+            Flow::Ending(_) => Told::Done,
+        }
+    }
+
+    /// The balance that the points book told last, where this flow moved points.
+    pub fn balance(&self) -> Option<crate::Points> {
+        match self {
+            Flow::Conversion(flow) => match flow.view() {
+                conversion::View::Completed { paid } => paid.after,
+                _ => None,
+            },
+            Flow::Cancellation(flow) => match flow.view() {
+                cancellation::View::Completed { moved } => moved.and_then(|moved| moved.after),
+                _ => None,
+            },
+            Flow::Hold(_) | Flow::Ending(_) => None,
+        }
+    }
+}

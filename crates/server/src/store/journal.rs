@@ -1,0 +1,352 @@
+//! The journal: how flows begin, move and are claimed, each as one transaction.
+
+use super::{
+    Database, rows, sql,
+    tx::{DbError, End, Line, Statement, Tx, Value, Work, number, values},
+};
+use async_trait::async_trait;
+use domain::{At, Code, CustomerId, Fact, FlowId, Points, Problem, ShopId, Terms, coupon::Status};
+use engine::store::{Begun, Commit, Committed, Guard, Request, Row, Start, Store, StoreError};
+use std::time::Duration;
+
+/// The flows in a database.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    database: Database,
+}
+
+impl Journal {
+    pub const fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    async fn one(
+        &self,
+        statement: &'static str,
+        values: Vec<Value<'static>>,
+    ) -> Result<Option<(Row, String)>, StoreError> {
+        let lines = self.database.read(statement, values).await?;
+        Ok(lines.first().map(rows::read).transpose()?)
+    }
+}
+
+#[async_trait]
+impl Store for Journal {
+    async fn begin(&self, start: Start) -> Result<Begun, StoreError> {
+        self.database.write(Begin(start)).await
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<Committed, StoreError> {
+        self.database.write(Apply(commit.clone())).await
+    }
+
+    async fn claim(&self, now: At, lease: Duration, most: usize) -> Result<Vec<Row>, StoreError> {
+        // Looked at beside the writers first, so that an idle service writes nothing.
+        let due = self.database.read(sql::NEXT_DUE, vec![]).await?;
+        let due = due.first().map(|line| line.maybe_at(0)).transpose()?.flatten();
+        if due.is_none_or(|at| at > now) {
+            return Ok(vec![]);
+        }
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        self.database.write(Claim { now, until: now.plus(lease), most }).await
+    }
+
+    async fn seize(&self, id: FlowId, now: At, lease: Duration) -> Result<Option<Row>, StoreError> {
+        self.database.write(Seize { id, until: now.plus(lease) }).await
+    }
+
+    async fn load(&self, id: FlowId) -> Result<Option<Row>, StoreError> {
+        Ok(self.one(sql::LOAD, values![id].to_vec()).await?.map(|(row, _)| row))
+    }
+
+    async fn by_key(
+        &self,
+        shop: &ShopId,
+        customer: CustomerId,
+        request: &Request,
+    ) -> Result<Option<(Row, bool)>, StoreError> {
+        let values = values![shop.0.clone(), number(customer.0)?, request.key.clone()];
+        let found = self.one(sql::BY_KEY, values.to_vec()).await?;
+        Ok(found.map(|(row, fingerprint)| (row, fingerprint == request.fingerprint)))
+    }
+
+    async fn use_of(&self, shop: &ShopId, code: &Code) -> Result<Option<String>, StoreError> {
+        let values = values![shop.0.clone(), code.0.clone()].to_vec();
+        let lines = self.database.read(sql::COUPON_USE, values).await?;
+        let Some(line) = lines.first() else { return Ok(None) };
+        Ok(line.maybe_text(0)?.map(str::to_owned))
+    }
+}
+
+/// Key, guard, flow and first event: all or nothing.
+struct Begin(Start);
+
+impl Work for Begin {
+    type Output = Begun;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<End<Begun>, DbError> {
+        let start = &self.0;
+        let (shop, customer) = (start.flow.shop().as_str(), number(start.flow.customer().0)?);
+        if let Some(request) = &start.request {
+            let values = values![shop, customer, request.key.as_str()];
+            if let Some(line) = tx.row(sql::BY_KEY, &values).await? {
+                let (row, fingerprint) = rows::read(&line)?;
+                let same_request = fingerprint == request.fingerprint;
+                return Ok(End::RollBack(Begun::Known { row, same_request }));
+            }
+        }
+        let refused = match &start.guard {
+            Guard::Reserve { daily_limit, balance } => {
+                reserve(tx, start, *daily_limit, *balance).await?
+            }
+            Guard::Take { from, to } => take(tx, start, from, *to).await?,
+        };
+        if let Some(refused) = refused {
+            return Ok(End::RollBack(refused));
+        }
+        let (terms, body) = (rows::terms(&start.flow)?, rows::body(&start.flow)?);
+        let request = start.request.as_ref();
+        let added = values![
+            start.id,
+            shop,
+            start.flow.kind(),
+            customer,
+            start.flow.state_name(),
+            body,
+            terms,
+            start.lease_until,
+            request.map(|request| request.key.as_str()),
+            request.map_or("", |request| request.fingerprint.as_str()),
+            start.now,
+            start.flow.terms().code.as_str(),
+        ];
+        let first = values![start.id, 1_i64, start.now, "accepted", None::<&str>];
+        tx.run(&[
+            Statement { sql: sql::FLOW_ADD, values: added.to_vec() },
+            Statement { sql: sql::EVENT_ADD, values: first.to_vec() },
+        ])
+        .await?;
+        Ok(End::Commit(Begun::Started(Row {
+            id: start.id,
+            flow: start.flow.clone(),
+            version: 1,
+            epoch: 1,
+            due_at: Some(start.lease_until),
+            tries: 0,
+        })))
+    }
+}
+
+/// Takes the day's allowance and the balance, and writes the new code down; or says why not.
+async fn reserve<T: Tx>(
+    tx: &mut T,
+    start: &Start,
+    daily_limit: Points,
+    balance: Points,
+) -> Result<Option<Begun>, DbError> {
+    let terms = start.flow.terms();
+    let (shop, customer) = (terms.shop.as_str(), number(terms.customer.0)?);
+    let (points, day) = (terms.points.get(), terms.day.to_string());
+    let coupon = values![
+        shop,
+        terms.code.as_str(),
+        start.id,
+        customer,
+        terms.member_no.as_str(),
+        points,
+        terms.amount.minor,
+        terms.amount.currency.code(),
+        terms.created_at,
+        terms.expires_at,
+    ];
+    let added = tx.run(&[Statement { sql: sql::COUPON_ADD, values: coupon.to_vec() }]).await?;
+    if added == 0 {
+        return Ok(Some(Begun::CodeExists));
+    }
+    let values = values![shop, customer, day.as_str(), points, daily_limit.get(), balance.get()];
+    if tx.row(sql::RESERVE, &values).await?.is_some() {
+        return Ok(None);
+    }
+    // Which of the guards failed.
+    let (mut today, mut doubts) = (0, 0);
+    if let Some(account) = tx.row(sql::ACCOUNT, &values![shop, customer]).await? {
+        today = if account.text(0)? == day { account.int(1)? } else { 0 };
+        doubts = account.int(3)?;
+    }
+    Ok(Some(Begun::Refused(if doubts > 0 {
+        Problem::ConversionInDoubt
+    } else if today + points > daily_limit.get() {
+        Problem::DailyLimitExceeded
+    } else {
+        Problem::InsufficientPoints
+    })))
+}
+
+/// Takes the coupon for an act; or says why not.
+async fn take<T: Tx>(
+    tx: &mut T,
+    start: &Start,
+    from: &[Status],
+    to: Status,
+) -> Result<Option<Begun>, DbError> {
+    let terms = start.flow.terms();
+    let (shop, code) = (terms.shop.as_str(), terms.code.as_str());
+    for status in from {
+        let values = values![shop, code, status.as_str(), to.as_str(), start.id, start.now];
+        let taken = tx.run(&[Statement { sql: sql::COUPON_TAKE, values: values.to_vec() }]).await?;
+        if taken == 1 {
+            return Ok(None);
+        }
+    }
+    let found = tx.row(sql::COUPON_STATUS, &values![shop, code]).await?;
+    let status = found.map(|line| line.text(0).map(Status::parse)).transpose()?.flatten();
+    Ok(Some(Begun::Refused(match status {
+        Some(status) if !from.contains(&status) => status.objection(),
+        _ => Problem::CouponBusy,
+    })))
+}
+
+/// One transition: the row under its guard, the event, the facts.
+struct Apply(Commit);
+
+impl Work for Apply {
+    type Output = Committed;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<End<Committed>, DbError> {
+        let commit = &self.0;
+        let row = &commit.row;
+        let moved = values![
+            row.id,
+            row.epoch,
+            row.version - 1,
+            row.flow.state_name(),
+            rows::body(&row.flow)?,
+            row.due_at,
+            row.tries,
+            commit.at,
+        ];
+        let detail = commit.event.detail.as_deref();
+        let event = values![row.id, row.version, commit.at, commit.event.name, detail];
+        let mut statements = Vec::with_capacity(2 + commit.facts.len());
+        statements.push(Statement { sql: sql::FLOW_MOVE, values: moved.to_vec() });
+        statements.push(Statement { sql: sql::EVENT_ADD, values: event.to_vec() });
+        for fact in &commit.facts {
+            write_fact(&mut statements, row, fact, commit.at)?;
+        }
+        match tx.run(&statements).await? {
+            0 => Ok(End::RollBack(Committed::LeaseLost)),
+            all if all == statements.len() => Ok(End::Commit(Committed::Yes)),
+            index => Err(DbError::Failed(format!(
+                "flow {}: a statement found not its one row: {}",
+                row.id, statements[index].sql
+            ))),
+        }
+    }
+}
+
+/// The statements that make a fact true. Each changes one row.
+fn write_fact<'a>(
+    statements: &mut Vec<Statement<'a>>,
+    row: &'a Row,
+    fact: &'a Fact,
+    at: At,
+) -> Result<(), DbError> {
+    let terms: &Terms = row.flow.terms();
+    let (shop, code) = (terms.shop.as_str(), terms.code.as_str());
+    let customer = number(terms.customer.0)?;
+    let mut run = |sql: &'static str, values: &[Value<'a>]| {
+        statements.push(Statement { sql, values: values.to_vec() });
+    };
+    match fact {
+        Fact::Issued { node } => run(sql::COUPON_ISSUE, &values![shop, code, number(node.0)?]),
+        Fact::Voided => {
+            run(sql::COUPON_STAND, &values![shop, code, Status::Void.as_str(), None::<At>]);
+        }
+        Fact::Coupon(status) => {
+            let ended = match status {
+                Status::Cancelled | Status::Used | Status::Expired => Some(at),
+                _ => None,
+            };
+            run(sql::COUPON_STAND, &values![shop, code, status.as_str(), ended]);
+        }
+        Fact::Used { order } => {
+            run(sql::COUPON_USED, &values![shop, code, order.as_deref().unwrap_or_default()]);
+        }
+        Fact::Moved { reference, points, balance, reason, linked_to } => {
+            let linked = linked_to.as_ref().map(|reference| reference.as_str());
+            let (reference, balance) = (reference.as_str(), balance.map(i64::from));
+            let moved =
+                values![shop, reference, row.id, customer, *points, balance, *reason, at, linked];
+            run(sql::MOVEMENT_ADD, &moved);
+            if let Some(linked) = linked {
+                run(sql::MOVEMENT_LINK, &values![shop, linked, reference]);
+            }
+        }
+        Fact::Released { give_back } => {
+            let day = terms.day.to_string();
+            let values = values![shop, customer, terms.points.get(), *give_back, day];
+            run(sql::RELEASE, &values);
+        }
+        Fact::DoubtOpened => run(sql::DOUBT, &values![shop, customer, 1_i64]),
+        Fact::DoubtClosed => run(sql::DOUBT, &values![shop, customer, -1_i64]),
+        Fact::ReviewOpened(reason) => {
+            run(sql::REVIEW_OPEN, &values![shop, row.id, reason.as_str(), at]);
+        }
+        Fact::ReviewClosed(reason) => {
+            run(sql::REVIEW_CLOSE, &values![row.id, reason.as_str(), at]);
+        }
+        Fact::Alert(reason) => {
+            let body = format!(r#"{{"flow":"{}","reason":"{}"}}"#, row.id, reason.as_str());
+            run(sql::OUTBOX_ADD, &values![row.id, row.version, shop, "alert", body, at]);
+        }
+        Fact::Notify(notice) => {
+            let body = format!(r#"{{"flow":"{}","notice":"{}"}}"#, row.id, notice.as_str());
+            run(sql::OUTBOX_ADD, &values![row.id, row.version, shop, "mail", body, at]);
+        }
+        Fact::KeyReleased => run(sql::KEY_RELEASE, &values![row.id]),
+    }
+    Ok(())
+}
+
+struct Claim {
+    now: At,
+    until: At,
+    most: i64,
+}
+
+impl Work for Claim {
+    type Output = Vec<Row>;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<End<Vec<Row>>, DbError> {
+        let lines = tx.rows(sql::CLAIM, &values![self.now, self.until, self.most]).await?;
+        let read = |line: &Line| match rows::read(line) {
+            Ok((row, _)) => Some(row),
+            Err(error) => {
+                // One flow that cannot be read must not stop the others. It stays leased, and is
+                // tried again when the lease is over.
+                tracing::error!(flow = ?line.flow(0).map(|id| id.to_string()), %error,
+                    "a flow cannot be read");
+                None
+            }
+        };
+        Ok(End::Commit(lines.iter().filter_map(read).collect()))
+    }
+}
+
+struct Seize {
+    id: FlowId,
+    until: At,
+}
+
+impl Work for Seize {
+    type Output = Option<Row>;
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<End<Option<Row>>, DbError> {
+        let line = tx.row(sql::SEIZE, &values![self.id, self.until]).await?;
+        let row = line.as_ref().map(rows::read).transpose()?.map(|(row, _)| row);
+        Ok(End::Commit(row))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,220 @@
+//! Statements, values and transactions, for every database alike.
+
+use domain::{At, FlowId};
+use engine::store::StoreError;
+use std::{borrow::Cow, future::Future};
+
+/// A value of a statement: what the common subset of the databases knows. Times are microseconds,
+/// money is minor units, ids of flows are 16 bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    Null,
+    Int(i64),
+    Text(Cow<'a, str>),
+    Blob(Cow<'a, [u8]>),
+}
+
+/// `values![a, b, c]`: an array of [`Value`]s.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { [$($crate::store::tx::Value::from($value)),*] };
+}
+pub(super) use values;
+
+impl From<i64> for Value<'_> {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl From<u32> for Value<'_> {
+    fn from(number: u32) -> Self {
+        Self::Int(number.into())
+    }
+}
+
+impl From<bool> for Value<'_> {
+    fn from(truth: bool) -> Self {
+        Self::Int(truth.into())
+    }
+}
+
+impl From<At> for Value<'_> {
+    fn from(at: At) -> Self {
+        Self::Int(at.0)
+    }
+}
+
+impl From<FlowId> for Value<'_> {
+    fn from(id: FlowId) -> Self {
+        Self::Blob(Cow::Owned(id.0.into_bytes().to_vec()))
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Value<'_> {
+    fn from(text: String) -> Self {
+        Self::Text(Cow::Owned(text))
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Value<'_> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+impl Value<'_> {
+    /// The same, owning what it holds.
+    pub fn into_owned(self) -> Value<'static> {
+        match self {
+            Value::Null => Value::Null,
+            Value::Int(number) => Value::Int(number),
+            Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+            Value::Blob(bytes) => Value::Blob(Cow::Owned(bytes.into_owned())),
+        }
+    }
+}
+
+/// Shopify's ids and customers' numbers are unsigned and fit; SQL has signed ones only.
+pub fn number(id: u64) -> Result<i64, DbError> {
+    i64::try_from(id).map_err(|_| DbError::Failed(format!("{id} is too large for the database")))
+}
+
+/// A row that came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line(pub Vec<Value<'static>>);
+
+impl Line {
+    fn unreadable(&self, column: usize, wanted: &str) -> DbError {
+        let found = match self.0.get(column) {
+            None => "nothing",
+            Some(Value::Null) => "null",
+            Some(Value::Int(_)) => "a number",
+            Some(Value::Text(_)) => "a text",
+            Some(Value::Blob(_)) => "bytes",
+        };
+        DbError::Failed(format!("column {column} holds {found}, not {wanted}"))
+    }
+
+    pub fn int(&self, column: usize) -> Result<i64, DbError> {
+        match self.0.get(column) {
+            Some(Value::Int(number)) => Ok(*number),
+            _ => Err(self.unreadable(column, "a number")),
+        }
+    }
+
+    pub fn maybe_int(&self, column: usize) -> Result<Option<i64>, DbError> {
+        match self.0.get(column) {
+            Some(Value::Null) => Ok(None),
+            _ => self.int(column).map(Some),
+        }
+    }
+
+    pub fn at(&self, column: usize) -> Result<At, DbError> {
+        self.int(column).map(At)
+    }
+
+    pub fn maybe_at(&self, column: usize) -> Result<Option<At>, DbError> {
+        self.maybe_int(column).map(|at| at.map(At))
+    }
+
+    /// An id that is unsigned outside of the database.
+    pub fn id(&self, column: usize) -> Result<u64, DbError> {
+        u64::try_from(self.int(column)?).map_err(|_| self.unreadable(column, "an id"))
+    }
+
+    pub fn text(&self, column: usize) -> Result<&str, DbError> {
+        match self.0.get(column) {
+            Some(Value::Text(text)) => Ok(text),
+            _ => Err(self.unreadable(column, "a text")),
+        }
+    }
+
+    pub fn maybe_text(&self, column: usize) -> Result<Option<&str>, DbError> {
+        match self.0.get(column) {
+            Some(Value::Null) => Ok(None),
+            _ => self.text(column).map(Some),
+        }
+    }
+
+    pub fn flow(&self, column: usize) -> Result<FlowId, DbError> {
+        let Some(Value::Blob(bytes)) = self.0.get(column) else {
+            return Err(self.unreadable(column, "a flow's id"));
+        };
+        let id = uuid::Uuid::from_slice(bytes);
+        id.map(FlowId).map_err(|_| self.unreadable(column, "a flow's id"))
+    }
+}
+
+/// A statement did not do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DbError {
+    /// Other transactions were in the way: the same work may well succeed when it is run again.
+    #[error("{0}")]
+    Conflict(String),
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<DbError> for StoreError {
+    fn from(error: DbError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// A statement that is to change one row.
+#[derive(Clone, Debug)]
+pub struct Statement<'a> {
+    pub sql: &'static str,
+    pub values: Vec<Value<'a>>,
+}
+
+/// An open transaction.
+pub trait Tx: Send {
+    fn rows(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> impl Future<Output = Result<Vec<Line>, DbError>> + Send;
+
+    /// Runs them in order, without waiting in between, up to the first that changes no row. Says
+    /// how many have changed one: all of them, where that is their number. After fewer, only a
+    /// transaction of one statement may go on.
+    fn run(
+        &mut self,
+        statements: &[Statement<'_>],
+    ) -> impl Future<Output = Result<usize, DbError>> + Send;
+
+    /// The first row, if any came.
+    fn row(
+        &mut self,
+        sql: &'static str,
+        values: &[Value<'_>],
+    ) -> impl Future<Output = Result<Option<Line>, DbError>> + Send {
+        async move { Ok(self.rows(sql, values).await?.into_iter().next()) }
+    }
+}
+
+/// What a transaction came to.
+#[derive(Debug)]
+pub enum End<T> {
+    Commit(T),
+    /// Whatever it wrote is taken back.
+    RollBack(T),
+}
+
+/// What is done in one transaction. It may be run again where others were in the way, and waits
+/// for nothing but its own statements.
+pub trait Work: Send + Sync + 'static {
+    type Output: Send + 'static;
+
+    fn run<T: Tx>(
+        &self,
+        tx: &mut T,
+    ) -> impl Future<Output = Result<End<Self::Output>, DbError>> + Send;
+}
