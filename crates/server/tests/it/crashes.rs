@@ -19,10 +19,10 @@ use std::{
 use tokio::task::JoinSet;
 
 /// A store whose process dies at the nth commit, before it is written or after.
-struct Dying {
-    inner: Arc<dyn Store>,
-    commits_left: AtomicI32,
-    after: bool,
+pub struct Dying {
+    pub inner: Arc<dyn Store>,
+    pub commits_left: AtomicI32,
+    pub after: bool,
 }
 
 impl Dying {

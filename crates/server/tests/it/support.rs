@@ -2,8 +2,8 @@
 
 use anyhow::Context;
 use domain::{
-    Code, Conversion, CustomerId, Flow, FlowId, MemberNo, Money, Points, PosId, ShopId, Terms,
-    conversion::State,
+    Actor, Cancellation, Code, Conversion, Coupon, CustomerId, Flow, FlowId, MemberNo, Money,
+    Pending, Points, PosId, ShopId, Terms, cancellation, conversion::State, coupon::Status,
 };
 use engine::{
     Engine, LEASE, Observer, Stopped,
@@ -83,6 +83,18 @@ impl World {
         let answer = self.client.put(url).json(&body).send().await?;
         anyhow::ensure!(answer.status().is_success(), "{}", answer.text().await?);
         Ok(())
+    }
+
+    /// A checkout with the code. False where Shopify does not take it.
+    pub async fn redeem(&self, code: &str) -> anyhow::Result<bool> {
+        let url = format!("{}/sandbox/api/orders", self.base);
+        let body = json!({"customer": CUSTOMER, "code": code, "total": "3000"});
+        let answer = self.client.post(url).json(&body).send().await?;
+        match answer.status().as_u16() {
+            200 | 201 => Ok(true),
+            422 => Ok(false),
+            other => anyhow::bail!("checkout: {other} {}", answer.text().await?),
+        }
     }
 
     pub fn peers(&self, till: Till) -> Peers {
@@ -183,6 +195,41 @@ pub fn wish(check: bool) -> Start {
     }
 }
 
+/// A finished conversion's coupon.
+pub async fn issued(engine: &Engine) -> anyhow::Result<Coupon> {
+    let row = begin(engine, true).await?;
+    let row = engine.drive(row, true).await?;
+    match state(&row) {
+        State::Completed { node, .. } => {
+            Ok(Coupon { terms: row.flow.terms().clone(), node: *node })
+        }
+        other => anyhow::bail!("not issued: {other:?}"),
+    }
+}
+
+/// Staff take the coupon back at a customer's wish.
+pub fn cancellation(coupon: &Coupon) -> Start {
+    let now = SystemClock.now();
+    let terms = cancellation::Terms {
+        coupon: coupon.clone(),
+        by: Actor::Staff { id: 1, name: "Sato".to_owned() },
+        reason: cancellation::Why::CustomerRequest,
+        note: None,
+        notify: true,
+        refund: true,
+        from: Status::Active,
+        at: now,
+    };
+    Start {
+        id: ids::flow(now),
+        flow: Flow::Cancellation(Cancellation::accept(terms)),
+        request: Some(Request { key: ids::text(now), fingerprint: "f".to_owned() }),
+        guard: Guard::Take { from: vec![Status::Active], to: Status::Cancelling },
+        now,
+        lease_until: now.plus(LEASE),
+    }
+}
+
 pub async fn begin(engine: &Engine, check: bool) -> anyhow::Result<Row> {
     match engine.start(wish(check)).await? {
         Begun::Started(row) => Ok(row),
@@ -219,10 +266,14 @@ pub async fn settle(engine: &Engine, id: FlowId, patience: Duration) -> anyhow::
             }
         }
         let row = engine.store.load(id).await?.context("the flow")?;
-        if is_quiet(state(&row)) {
+        let quiet = match &row.flow {
+            Flow::Conversion(flow) => is_quiet(&flow.state),
+            flow => matches!(flow.pending(), Pending::Nothing | Pending::Person),
+        };
+        if quiet {
             return Ok(row);
         }
-        anyhow::ensure!(Instant::now() < deadline, "stuck in {:?}", state(&row));
+        anyhow::ensure!(Instant::now() < deadline, "stuck in {}", row.flow.state_name());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
