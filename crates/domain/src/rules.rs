@@ -11,6 +11,10 @@ pub struct Rules {
     pub daily_limit: Points,
     pub rate: Rate,
     pub valid_days: u16,
+    /// How long the owner may take an unused coupon back, in minutes; 0: not at all.
+    pub undo_minutes: u16,
+    /// For how many days after its end staff may still cancel a coupon.
+    pub cancel_expired_days: u16,
 }
 
 impl Rules {
@@ -44,6 +48,8 @@ mod tests {
             daily_limit: points(10_000),
             rate: Rate::new("1".parse().unwrap(), Currency::JPY).unwrap(),
             valid_days: 365,
+            undo_minutes: 10,
+            cancel_expired_days: 0,
         };
         for (asked, verdict) in [
             (0, Err(Problem::BelowMinimum)),

@@ -4,6 +4,7 @@
 use crate::{
     app::{App, Shop},
     shopify::CustomerCard,
+    store::customers::{self, CustomerRow},
 };
 use domain::{CustomerId, Points, Problem, Refusal};
 use engine::ports::Answer;
@@ -28,6 +29,7 @@ pub async fn card(
             Answer::Done(Some(card)) => {
                 let card = Arc::new(card);
                 app.memory.keep_card(&shop.id, customer, &card, app.now());
+                remember(app, shop, customer, &card);
                 return Ok(card);
             }
             Answer::Done(None) => return Err(Problem::UnknownCustomer),
@@ -39,6 +41,25 @@ pub async fn card(
         }
     }
     Err(Problem::ShopifyUnavailable)
+}
+
+/// Writes the card down for those who search, beside whatever waits for it.
+fn remember(app: &App, shop: &Shop, id: CustomerId, card: &CustomerCard) {
+    let row = CustomerRow {
+        shop: shop.id.clone(),
+        id,
+        name: card.name.clone(),
+        member_no: card.member_no.clone(),
+        pos_id: card.pos_id.clone(),
+        locale: card.locale.clone(),
+        seen_at: app.now(),
+    };
+    let database = app.database.clone();
+    app.drives.spawn(async move {
+        if let Err(error) = customers::keep(&database, row).await {
+            tracing::warn!(%error, "a customer's card was not written down");
+        }
+    });
 }
 
 /// The balance as the points book says it now.

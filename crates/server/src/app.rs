@@ -55,6 +55,7 @@ pub struct App {
     pub public_url: String,
     pub shops: BTreeMap<ShopId, Shop>,
     pub engine: Arc<Engine>,
+    pub database: Database,
     pub reads: Arc<Reads>,
     pub clock: SystemClock,
     pub memory: Arc<Memory>,
@@ -105,7 +106,7 @@ impl App {
         });
         let reads = Arc::new(Reads::new(database.clone()));
         let engine = Arc::new(Engine {
-            store: Arc::new(Journal::new(database)),
+            store: Arc::new(Journal::new(database.clone())),
             ports: Arc::new(Registry(peers)),
             clock: Arc::new(clock),
             observer: Arc::new(Watcher { memory: Arc::clone(&memory) }),
@@ -114,6 +115,7 @@ impl App {
             public_url: config.public_url,
             shops,
             engine,
+            database,
             reads,
             clock,
             memory,
@@ -147,6 +149,20 @@ impl App {
                 }
             }
         })
+    }
+
+    /// Works on the flow, and waits until people can be told how it stands: at most `patience`.
+    pub async fn see_through(self: &Arc<Self>, row: Row, patience: Duration) -> Row {
+        let id = row.id;
+        let answer = self.memory.answer_to(id);
+        self.drive(row.clone(), true);
+        match tokio::time::timeout(patience, answer).await {
+            Ok(Ok(row)) => row,
+            _ => {
+                self.memory.nobody_waits(id);
+                self.engine.store.load(id).await.ok().flatten().unwrap_or(row)
+            }
+        }
     }
 
     /// No more new work: what is under way is finished or parked.

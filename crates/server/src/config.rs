@@ -99,12 +99,22 @@ pub struct RulesFile {
     pub daily_limit: i64,
     pub money_per_point: String,
     pub valid_days: u16,
+    pub undo_minutes: u16,
+    pub cancel_expired_days: u16,
 }
 
 impl Default for RulesFile {
     fn default() -> Self {
         let money_per_point = "1".to_owned();
-        Self { minimum: 100, unit: 100, daily_limit: 10_000, money_per_point, valid_days: 365 }
+        Self {
+            minimum: 100,
+            unit: 100,
+            daily_limit: 10_000,
+            money_per_point,
+            valid_days: 365,
+            undo_minutes: 10,
+            cancel_expired_days: 0,
+        }
     }
 }
 
@@ -324,7 +334,15 @@ fn check_rules(file: &RulesFile, currency: Currency) -> anyhow::Result<Rules> {
     if file.valid_days == 0 {
         bail!("valid_days: must be above zero");
     }
-    Ok(Rules { minimum, unit, daily_limit, rate, valid_days: file.valid_days })
+    Ok(Rules {
+        minimum,
+        unit,
+        daily_limit,
+        rate,
+        valid_days: file.valid_days,
+        undo_minutes: file.undo_minutes,
+        cancel_expired_days: file.cancel_expired_days,
+    })
 }
 
 fn source(text: &str) -> anyhow::Result<crate::shopify::Source> {

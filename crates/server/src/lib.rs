@@ -1,6 +1,7 @@
 //! The service: HTTP in front, the engine inside, Shopify, the POS and the database behind.
 
 pub mod account;
+pub mod acts;
 pub mod app;
 pub mod clock;
 pub mod config;

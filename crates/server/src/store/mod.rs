@@ -3,6 +3,8 @@
 //! [`Database`] runs statements: writes in transactions of their own, reads beside them. What a
 //! transaction does is written once, over [`tx::Tx`], for every database alike.
 
+pub mod coupons;
+pub mod customers;
 pub mod journal;
 pub mod migrate;
 pub mod reads;

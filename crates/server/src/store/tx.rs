@@ -101,6 +101,10 @@ impl Line {
         DbError::Failed(format!("column {column} holds {found}, not {wanted}"))
     }
 
+    pub fn is_null(&self, column: usize) -> bool {
+        matches!(self.0.get(column), Some(Value::Null))
+    }
+
     pub fn int(&self, column: usize) -> Result<i64, DbError> {
         match self.0.get(column) {
             Some(Value::Int(number)) => Ok(*number),

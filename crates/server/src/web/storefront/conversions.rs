@@ -133,7 +133,7 @@ async fn convert(
     let shop = customer.shop(app)?;
     shop.rules.admit(points).map_err(ApiError::of)?;
     match begin(app, shop, customer.id, points, request).await? {
-        Begun::Started(row) => Ok(wait_for(app, row).await),
+        Begun::Started(row) => Ok(app.see_through(row, PATIENCE).await),
         Begun::Known { same_request: false, .. } => Err(key_reused()),
         Begun::Known { row, .. } => match row.flow.told() {
             Told::Processing => {
@@ -239,20 +239,6 @@ async fn draw(
         }
     }
     Ok(Begun::CodeExists)
-}
-
-/// The flow runs in a task of its own; this waits until people can be told how it stands.
-async fn wait_for(app: &Arc<App>, row: Row) -> Row {
-    let id = row.id;
-    let answer = app.memory.answer_to(id);
-    app.drive(row.clone(), true);
-    match tokio::time::timeout(PATIENCE, answer).await {
-        Ok(Ok(row)) => row,
-        _ => {
-            app.memory.nobody_waits(id);
-            app.engine.store.load(id).await.ok().flatten().unwrap_or(row)
-        }
-    }
 }
 
 fn answer(row: &Row, flow: &Conversion, customer: &Customer) -> Response {

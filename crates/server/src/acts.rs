@@ -1,0 +1,198 @@
+//! Acts on a coupon: taking it back, holding it, releasing it, and writing down its own end. Each
+//! begins a flow; what comes of it is the engine's.
+
+use crate::{
+    app::{App, Shop},
+    ids,
+    store::coupons::{self, Found, Noted},
+};
+use domain::{
+    Actor, At, Cancellation, Coupon, Ending, Flow, Hold, Problem, ShopId, cancellation,
+    coupon::Status, ending, hold,
+};
+use engine::{
+    LEASE,
+    store::{Begun, Guard, Request, Row, Start, StoreError},
+};
+use std::{sync::Arc, time::Duration};
+
+/// Why an act did not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum Declined {
+    #[error("no such coupon")]
+    NotFound,
+    #[error("{}", .0.code())]
+    Problem(Problem),
+    /// The key belongs to a request with another content.
+    #[error("the key was used for something else")]
+    KeyReused,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What staff or the owner decided.
+#[derive(Clone, Debug)]
+pub struct Cancel {
+    pub by: Actor,
+    pub reason: cancellation::Why,
+    pub note: Option<String>,
+    /// Whether the owner is written to.
+    pub notify: bool,
+    /// False: a suspicion is confirmed, and the points stay away.
+    pub refund: bool,
+    /// What the coupon must be now: `Active`, or `Held` to confirm a hold.
+    pub from: Status,
+    pub request: Option<Request>,
+}
+
+/// Begins to take the coupon back, or finds the cancellation that the key began.
+pub async fn cancel(
+    app: &Arc<App>,
+    shop: &Shop,
+    code: &str,
+    order: Cancel,
+) -> Result<Row, Declined> {
+    let now = app.now();
+    let found = look(app, &shop.id, code).await?;
+    if let Some(row) = answered(app, &found, order.request.as_ref()).await? {
+        return Ok(row);
+    }
+    let coupon = found.coupon().ok_or(Declined::Problem(Problem::CouponBusy))?;
+    let grace = Duration::from_secs(86_400 * u64::from(shop.rules.cancel_expired_days));
+    let expired = found.terms.expires_at.plus(grace) <= now
+        || (shop.rules.cancel_expired_days == 0 && found.terms.expires_at <= now);
+    let alive = matches!(found.status, Status::Active | Status::Expired | Status::Held);
+    if alive && expired {
+        return Err(Declined::Problem(Problem::CouponExpired));
+    }
+    let mut from = vec![order.from];
+    if order.from == Status::Active && found.status == Status::Expired {
+        // Within the days that the shop grants.
+        from = vec![Status::Expired];
+    }
+    let terms = cancellation::Terms {
+        coupon,
+        by: order.by,
+        reason: order.reason,
+        note: order.note,
+        notify: order.notify,
+        refund: order.refund,
+        from: from[0],
+        at: now,
+    };
+    let flow = Flow::Cancellation(Cancellation::accept(terms));
+    begin(app, flow, order.request, Guard::Take { from, to: Status::Cancelling }).await
+}
+
+/// Begins to hold the coupon, or to release it.
+pub async fn hold(
+    app: &Arc<App>,
+    shop: &ShopId,
+    code: &str,
+    act: hold::Act,
+    by: Actor,
+    note: String,
+    request: Option<Request>,
+) -> Result<Row, Declined> {
+    let now = app.now();
+    let found = look(app, shop, code).await?;
+    if let Some(row) = answered(app, &found, request.as_ref()).await? {
+        return Ok(row);
+    }
+    let coupon = found.coupon().ok_or(Declined::Problem(Problem::CouponBusy))?;
+    let (from, to) = match act {
+        hold::Act::Hold => (Status::Active, Status::Held),
+        hold::Act::Release => (Status::Held, Status::Held),
+    };
+    if found.status == from && found.terms.expires_at <= now {
+        return Err(Declined::Problem(Problem::CouponExpired));
+    }
+    let terms = hold::Terms { coupon, act, by, note, at: now };
+    let guard = Guard::Take { from: vec![from], to };
+    begin(app, Flow::Hold(Hold::accept(terms)), request, guard).await
+}
+
+/// Writes down that an order used the coupon.
+pub async fn note_use(
+    app: &Arc<App>,
+    shop: &ShopId,
+    code: &str,
+    order: &str,
+    at: At,
+) -> Result<Noted, Declined> {
+    let noted = coupons::note_use(&app.database, shop, code, order, at).await?;
+    if noted == Noted::Used {
+        let found = look(app, shop, code).await?;
+        if let Some(coupon) = found.coupon() {
+            let from = vec![Status::Active, Status::Held, Status::Expired];
+            end(app, coupon, ending::End::Used, from, at).await?;
+        }
+    }
+    Ok(noted)
+}
+
+/// Writes down that the coupon's time is up. Nothing where something else has it.
+pub async fn expire(app: &Arc<App>, shop: &ShopId, code: &str) -> Result<(), Declined> {
+    let found = look(app, shop, code).await?;
+    let at = found.terms.expires_at;
+    match found.coupon() {
+        Some(coupon) => end(app, coupon, ending::End::Expired, vec![Status::Active], at).await,
+        None => Ok(()),
+    }
+}
+
+async fn end(
+    app: &Arc<App>,
+    coupon: Coupon,
+    end: ending::End,
+    from: Vec<Status>,
+    at: At,
+) -> Result<(), Declined> {
+    let flow = Ending::accept(ending::Terms { coupon, end, at });
+    let to = flow.status();
+    match begin(app, Flow::Ending(flow), None, Guard::Take { from, to }).await {
+        Ok(row) => {
+            app.drive(row, true);
+            Ok(())
+        }
+        // Another act has it now, and will hear of the use from the database.
+        Err(Declined::Problem(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn look(app: &App, shop: &ShopId, code: &str) -> Result<Found, Declined> {
+    coupons::find(&app.database, shop, code, app.now()).await?.ok_or(Declined::NotFound)
+}
+
+/// The flow that the key has begun already.
+async fn answered(
+    app: &App,
+    found: &Found,
+    request: Option<&Request>,
+) -> Result<Option<Row>, Declined> {
+    let Some(request) = request else { return Ok(None) };
+    let (shop, customer) = (&found.terms.shop, found.terms.customer);
+    match app.engine.store.by_key(shop, customer, request).await? {
+        None => Ok(None),
+        Some((row, true)) => Ok(Some(row)),
+        Some((_, false)) => Err(Declined::KeyReused),
+    }
+}
+
+async fn begin(
+    app: &App,
+    flow: Flow,
+    request: Option<Request>,
+    guard: Guard,
+) -> Result<Row, Declined> {
+    let now = app.now();
+    let start =
+        Start { id: ids::flow(now), flow, request, guard, now, lease_until: now.plus(LEASE) };
+    match app.engine.start(start).await? {
+        Begun::Started(row) | Begun::Known { row, same_request: true } => Ok(row),
+        Begun::Known { same_request: false, .. } => Err(Declined::KeyReused),
+        Begun::Refused(problem) => Err(Declined::Problem(problem)),
+        Begun::CodeExists => Err(Declined::Problem(Problem::CouponBusy)),
+    }
+}
