@@ -31,7 +31,8 @@ const TEXT = {
     today: '本日はあと $1 まで交換できます。', short: '残高が足りません。最大 $1 まで交換できます。',
     few: 'あと $1 たまると交換できます。', tomorrow: '本日の上限に達しました。明日またご利用ください。',
     failed: '交換できませんでした', kept: 'ポイントは減っていません。', retry: 'もう一度試す',
-    close: '閉じる', signin: 'もう一度サインインしてください。', broken: '読み込めませんでした。',
+    undo: '取り消してポイントに戻す', sure: '取り消しますか?コードは使えなくなります。', yes: '取り消す',
+    undone: '取り消しました。ポイントが戻りました。', close: '閉じる', signin: 'もう一度サインインしてください。', broken: '読み込めませんでした。',
   },
   en: {
     points: '$1 points', balance: 'Your points', worth: 'worth $1', loading: 'Loading…',
@@ -54,7 +55,8 @@ const TEXT = {
     short: 'Your balance allows up to $1.', few: '$1 more and you can convert.',
     tomorrow: 'Today’s limit is reached. Please come back tomorrow.',
     failed: 'Not converted', kept: 'Your points are unchanged.', retry: 'Try again',
-    close: 'Close', signin: 'Please sign in again.', broken: 'This could not be loaded.',
+    undo: 'Take back', sure: 'Take it back? The code will stop working.', yes: 'Yes, take back',
+    undone: 'Taken back. Your points have returned.', close: 'Close', signin: 'Please sign in again.', broken: 'This could not be loaded.',
   },
 };
 
@@ -377,7 +379,36 @@ class KaeruPoints extends HTMLElement {
       h('span', { className: `tag ${c.status}` }, this.t(`s-${c.status}`))),
     h('div', { className: 'row' }, h('span', null, this.money(c.amount), ' ',
       h('span', { className: 'mu' }, this.t('until', this.day(c.expires_at)))),
-    c.status === 'active' && this.copy(c.code)));
+    c.status === 'active' && this.copy(c.code)), c.undo_until && this.undo(c.code));
+  }
+
+  /** Asked twice; then the same key until there is an end, so that one wish is one act. */
+  undo(code) {
+    const note = h('p', { className: 'mu', role: 'status' });
+    const send = async () => {
+      yes.disabled = true;
+      yes.textContent = this.t('busy');
+      for (;;) {
+        let got = { status: 0, wait: 1 };
+        try { got = await this.call(`coupons/${code}/cancel`, `undo-${code}`); } catch { /* again */ }
+        if (got.status && got.status !== 202) {
+          const said = got.status === 200 ? this.t('undone') : got.data.detail || this.t('broken');
+          await this.refresh();
+          this.main.querySelector('.coupons h3')?.after(h('p', { role: 'status' }, said));
+          return;
+        }
+        await new Promise((next) => setTimeout(next, 1000 * got.wait));
+      }
+    };
+    const yes = h('button', { onclick: send }, this.t('yes'));
+    const no = h('button', { onclick: () => box.replaceChildren(ask) }, this.t('close'));
+    const ask = h('button', { onclick: () => {
+      note.textContent = this.t('sure');
+      box.replaceChildren(note, no, yes);
+      no.focus();
+    } }, this.t('undo'));
+    const box = h('div', { className: 'row' }, ask);
+    return box;
   }
 
   move(m) {

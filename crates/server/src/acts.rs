@@ -45,17 +45,34 @@ pub struct Cancel {
     pub request: Option<Request>,
 }
 
+/// An act that has just begun, or the one that the key began earlier.
+#[derive(Clone, Debug)]
+pub enum Begin {
+    New(Row),
+    Earlier(Row),
+}
+
+impl Begin {
+    /// Works on what has just begun until people can be told how it stands, at most `patience`.
+    pub async fn see_through(self, app: &Arc<App>, patience: Duration) -> Row {
+        match self {
+            Begin::New(row) => app.see_through(row, patience).await,
+            Begin::Earlier(row) => row,
+        }
+    }
+}
+
 /// Begins to take the coupon back, or finds the cancellation that the key began.
 pub async fn cancel(
     app: &Arc<App>,
     shop: &Shop,
     code: &str,
     order: Cancel,
-) -> Result<Row, Declined> {
+) -> Result<Begin, Declined> {
     let now = app.now();
     let found = look(app, &shop.id, code).await?;
     if let Some(row) = answered(app, &found, order.request.as_ref()).await? {
-        return Ok(row);
+        return Ok(Begin::Earlier(row));
     }
     let coupon = found.coupon().ok_or(Declined::Problem(Problem::CouponBusy))?;
     let grace = Duration::from_secs(86_400 * u64::from(shop.rules.cancel_expired_days));
@@ -93,11 +110,11 @@ pub async fn hold(
     by: Actor,
     note: String,
     request: Option<Request>,
-) -> Result<Row, Declined> {
+) -> Result<Begin, Declined> {
     let now = app.now();
     let found = look(app, shop, code).await?;
     if let Some(row) = answered(app, &found, request.as_ref()).await? {
-        return Ok(row);
+        return Ok(Begin::Earlier(row));
     }
     let coupon = found.coupon().ok_or(Declined::Problem(Problem::CouponBusy))?;
     let (from, to) = match act {
@@ -151,10 +168,11 @@ async fn end(
     let flow = Ending::accept(ending::Terms { coupon, end, at });
     let to = flow.status();
     match begin(app, Flow::Ending(flow), None, Guard::Take { from, to }).await {
-        Ok(row) => {
+        Ok(Begin::New(row)) => {
             app.drive(row, true);
             Ok(())
         }
+        Ok(Begin::Earlier(_)) => Ok(()),
         // Another act has it now, and will hear of the use from the database.
         Err(Declined::Problem(_)) => Ok(()),
         Err(error) => Err(error),
@@ -185,12 +203,13 @@ async fn begin(
     flow: Flow,
     request: Option<Request>,
     guard: Guard,
-) -> Result<Row, Declined> {
+) -> Result<Begin, Declined> {
     let now = app.now();
     let start =
         Start { id: ids::flow(now), flow, request, guard, now, lease_until: now.plus(LEASE) };
     match app.engine.start(start).await? {
-        Begun::Started(row) | Begun::Known { row, same_request: true } => Ok(row),
+        Begun::Started(row) => Ok(Begin::New(row)),
+        Begun::Known { row, same_request: true } => Ok(Begin::Earlier(row)),
         Begun::Known { same_request: false, .. } => Err(Declined::KeyReused),
         Begun::Refused(problem) => Err(Declined::Problem(problem)),
         Begun::CodeExists => Err(Declined::Problem(Problem::CouponBusy)),

@@ -2,6 +2,7 @@
 //! here writes but through the engine.
 
 pub mod auth;
+pub mod cancellation;
 pub mod demo;
 mod error;
 mod idempotency;

@@ -1,6 +1,6 @@
 //! `/openapi.json`, and `/docs` to try it.
 
-use super::storefront::{conversions, coupons, history, points};
+use super::storefront::{conversions, coupons, history, points, undo};
 use crate::app::App;
 use axum::Router;
 use std::sync::Arc;
@@ -13,7 +13,8 @@ use utoipa_swagger_ui::SwaggerUi;
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Kaeru", description = "Points become coupons, and come back."),
-    paths(points::show, conversions::create, conversions::show, coupons::list, history::list),
+    paths(points::show, conversions::create, conversions::show, coupons::list, undo::create,
+        undo::show, history::list),
     modifiers(&Security)
 )]
 struct Document;

@@ -260,3 +260,55 @@ async fn the_service_describes_itself() -> anyhow::Result<()> {
     assert!(widget.len() < 15 * 1024, "the widget travels in {} bytes", widget.len());
     Ok(())
 }
+
+impl Demo {
+    async fn undo(&self, code: &str, key: &str, token: &str) -> anyhow::Result<(u16, Value)> {
+        let url = format!("{}/storefront/v1/coupons/{code}/cancel", self.base);
+        let request = self.client.post(url).bearer_auth(token).header("Idempotency-Key", key);
+        let answer = request.send().await?;
+        Ok((answer.status().as_u16(), answer.json().await?))
+    }
+}
+
+#[tokio::test]
+async fn an_owner_takes_a_coupon_back_once() -> anyhow::Result<()> {
+    let demo = Demo::start().await?;
+    let (_, _, made) = demo.convert("a", r#"{"points": 500}"#).await?;
+    let code = made["coupon"]["code"].as_str().unwrap_or_default().to_owned();
+    let (_, page) = demo.get("/storefront/v1/coupons", &demo.token).await?;
+    assert!(page["items"][0]["undo_until"].is_string(), "{page}");
+
+    let stranger = demo.sign_in("23456").await?;
+    let own = demo.token.as_str();
+    for (key, token, status, word) in [
+        ("k", stranger.as_str(), 404, "/problems/not-found"),
+        ("", own, 400, "/problems/idempotency-key-missing"),
+        ("k", own, 200, "completed"),
+        ("k", own, 200, "completed"),
+        ("k2", own, 409, "/problems/coupon-already-cancelled"),
+    ] {
+        let (got, body) = demo.undo(&code, key, token).await?;
+        let said = body["type"].as_str().or(body["status"].as_str()).unwrap_or_default();
+        assert_eq!((got, said), (status, word), "{key}: {body}");
+        if status == 200 {
+            assert_eq!(body["points_refunded"], 500, "{body}");
+            assert_eq!(body["balance"], json!({"before": 750, "after": 1250}), "{body}");
+            assert_eq!(body["reference"], format!("CANCEL-{code}"), "{body}");
+        }
+    }
+    let books = demo.books().await?;
+    assert_eq!(books["points"]["12345"]["balance"], 1250);
+    assert_eq!(books["coupons"][0]["live"], false, "{books}");
+    let (_, page) = demo.get("/storefront/v1/coupons", own).await?;
+    assert_eq!(page["items"][0]["status"], "cancelled");
+    let (_, history) = demo.get("/storefront/v1/history", own).await?;
+    let pair: Vec<_> = history["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|item| (item["points"].as_i64(), item["linked_to"].as_str().map(str::to_owned)))
+        .collect();
+    let (refund, deduction) = (format!("CANCEL-{code}"), format!("COUPON-{code}"));
+    assert_eq!(pair, [(Some(500), Some(deduction)), (Some(-500), Some(refund))], "{history}");
+    Ok(())
+}

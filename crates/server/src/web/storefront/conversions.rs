@@ -79,6 +79,9 @@ pub struct CouponBody {
     pub expires_at: String,
     /// `active`, `used`, `expired`, `cancelled` or `held`.
     pub status: String,
+    /// Until when the owner may take it back; absent where they may not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo_until: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -295,6 +298,7 @@ fn body_of(
                 created_at: terms.created_at.rfc3339(),
                 expires_at: terms.expires_at.rfc3339(),
                 status: flow.coupon_status().as_str().to_owned(),
+                undo_until: None,
             });
             body.balance = Some(BalanceBody {
                 before: paid.before.map(Points::get),

@@ -14,7 +14,7 @@ use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
 };
-use domain::Money;
+use domain::{At, Money};
 use iso_currency::Currency;
 use std::sync::Arc;
 
@@ -32,10 +32,14 @@ pub async fn list(
     let before = query.before()?;
     let rows = app.reads.coupons(&customer.shop, customer.id, before, limit + 1).await?;
     let now = app.now();
+    let minutes = customer.shop(&app)?.rules.undo_minutes;
     let item = |row: CouponRow| {
         let currency = Currency::from_code(&row.currency).unwrap_or(Currency::XXX);
         let expired = row.status == "active" && row.expires_at < now;
+        let alive = row.status == "active" && !expired;
+        let until = super::undo::until(row.created_at, minutes, now).filter(|_| alive);
         CouponBody {
+            undo_until: until.map(At::rfc3339),
             code: row.code,
             amount: MoneyBody::from(Money { minor: row.amount, currency }),
             points_used: row.points,

@@ -5,6 +5,7 @@ pub mod coupons;
 pub mod history;
 mod page;
 pub mod points;
+pub mod undo;
 
 use crate::app::App;
 use axum::{Router, routing::get, routing::post};
@@ -16,5 +17,6 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/conversions", post(conversions::create))
         .route("/conversions/{id}", get(conversions::show))
         .route("/coupons", get(coupons::list))
+        .route("/coupons/{code}/cancel", post(undo::create).get(undo::show))
         .route("/history", get(history::list))
 }
