@@ -271,6 +271,7 @@ fn check_shop(shop: ShopFile) -> anyhow::Result<ShopConfig> {
         },
         pos_id: source(&shop.customers.pos_id).context("customers.pos_id")?,
         member_no: source(&shop.customers.member_no).context("customers.member_no")?,
+        linger: crate::shopify::Linger::default(),
     };
     let points = check_points(shop.points).context("points")?;
     let id = ShopId(shop.id);

@@ -33,7 +33,7 @@ pub fn http_client() -> reqwest::Client {
 }
 
 /// The moment by which a call must be over, waiting for its turn included.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Deadline(Instant);
 
 impl Deadline {
@@ -44,7 +44,11 @@ impl Deadline {
     }
 
     pub fn left(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
+        self.left_at(Instant::now())
+    }
+
+    pub fn left_at(self, now: Instant) -> Duration {
+        self.0.saturating_duration_since(now)
     }
 }
 

@@ -57,7 +57,8 @@ impl Admin {
         let body = body.map_err(|_| Stop::other("request_not_built"))?;
         let token = self.tokens.get(deadline).await?;
         let patience = deadline.left() / 2;
-        let reserved = self.limiter.reserve(O::COST, patience).await.map_err(Stop::wait)?;
+        let reserved =
+            self.limiter.reserve(O::COST, O::TURN, patience).await.map_err(Stop::wait)?;
         let reply = match self.send(O::NAME, body.clone(), &token, deadline).await {
             // Not let in, so not executed: once more with another token, where one can be had.
             Ok(reply) if matches!(reply.status.as_u16(), 401 | 403) => {
@@ -69,6 +70,11 @@ impl Admin {
             reply => reply,
         };
         read(reply, reserved)
+    }
+
+    /// How scarce the shop's points are: 0 while there are plenty, 1 where calls wait for them.
+    pub fn scarcity(&self) -> f64 {
+        self.limiter.scarcity()
     }
 
     async fn send(

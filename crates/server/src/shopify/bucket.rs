@@ -87,6 +87,14 @@ impl Bucket {
         Duration::from_secs_f64(seconds).max(SHORTEST_WAIT)
     }
 
+    /// 0 while at least half of the bucket is there, 1 where calls have to wait.
+    pub fn scarcity(&mut self, now: Instant) -> f64 {
+        self.fill(now);
+        let half = self.maximum / 2.0;
+        let floor = self.maximum * MARGIN;
+        ((half - self.level) / (half - floor)).clamp(0.0, 1.0)
+    }
+
     /// The call is over. Without a report it is taken to have cost what it took.
     pub fn settle(&mut self, ticket: Ticket, report: Option<Report>, now: Instant) {
         self.fill(now);

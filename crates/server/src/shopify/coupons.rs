@@ -159,6 +159,6 @@ impl Coupons for Shopify {
     }
 
     async fn record(&self, entry: &Entry, limit: Duration) -> Answer<()> {
-        answer(self.write_down(entry, Deadline::after(limit)).await)
+        answer(self.recorder.write(entry, Deadline::after(limit)).await)
     }
 }

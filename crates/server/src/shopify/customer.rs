@@ -2,6 +2,7 @@
 
 use super::{
     Shopify, Source, customer_gid,
+    metafield::Field,
     operations::{self, customer_card},
 };
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
 use domain::{CustomerId, MemberNo, PosId};
 use engine::ports::Answer;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// What Kaeru reads of a Shopify customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +46,12 @@ impl Shopify {
             member_namespace,
             member_key,
         };
+        let asked_at = Instant::now();
         let data = self.admin.call::<operations::CustomerCard>(variables, until).await?;
         let Some(customer) = data.customer else { return Ok(None) };
+        // Who looks at their points may convert them soon: the first write needs no look then.
+        let coupons = customer.coupons.map(|field| (field.value, field.compare_digest));
+        self.recorder.learn(id, Field::read(coupons), asked_at);
         let pos_id = self.pos_id.read(&id_text, customer.pos_id.map(|field| field.value));
         let Some(pos_id) = pos_id else { return Ok(None) };
         let member_no = self.member_no.read(&id_text, customer.member_no.map(|field| field.value));

@@ -7,24 +7,76 @@ use std::{
 };
 use tokio::time::{Instant, sleep, timeout_at};
 
+/// Which line a call waits in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// What ends or undoes something that was begun, and is few.
+    First,
+    /// The rest: it leaves to the others what they need.
+    Later,
+}
+
 #[derive(Debug)]
 pub struct Limiter {
     state: Mutex<State>,
-    /// Fair: held by the first in line.
-    turn: tokio::sync::Mutex<()>,
+    /// Fair: each held by the first in its line.
+    first: tokio::sync::Mutex<()>,
+    later: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
 struct State {
     bucket: Bucket,
-    /// The cost of all who wait in line.
-    waiting: u64,
+    /// The cost of all who wait in each line.
+    first: u64,
+    later: u64,
+}
+
+impl State {
+    fn waiting(&mut self, turn: Turn) -> &mut u64 {
+        match turn {
+            Turn::First => &mut self.first,
+            Turn::Later => &mut self.later,
+        }
+    }
+
+    /// What is left to others before whoever comes now into this line.
+    fn before(&self, turn: Turn) -> u64 {
+        match turn {
+            Turn::First => self.first,
+            Turn::Later => self.first + self.later,
+        }
+    }
+
+    /// For the first in the line.
+    fn take(&mut self, cost: u32, turn: Turn, now: Instant) -> Result<Ticket, Duration> {
+        if turn == Turn::Later && self.first > 0 {
+            let wait = self.wait(self.first, cost, now);
+            if !wait.is_zero() {
+                return Err(wait);
+            }
+        }
+        self.bucket.take(cost.into(), now)
+    }
+
+    fn wait(&mut self, before: u64, cost: u32, now: Instant) -> Duration {
+        #[expect(clippy::cast_precision_loss, reason = "a line of 2^53 points is none")]
+        let cost = before as f64 + f64::from(cost);
+        self.bucket.wait(cost, now)
+    }
 }
 
 impl Limiter {
     pub fn new() -> Self {
-        let state = State { bucket: Bucket::new(Instant::now()), waiting: 0 };
-        Self { state: Mutex::new(state), turn: tokio::sync::Mutex::new(()) }
+        let state = State { bucket: Bucket::new(Instant::now()), first: 0, later: 0 };
+        let line = tokio::sync::Mutex::default;
+        Self { state: Mutex::new(state), first: line(), later: line() }
+    }
+
+    /// 0 while there are plenty of points, 1 where calls have to wait for them.
+    pub fn scarcity(&self) -> f64 {
+        let mut state = self.lock();
+        if state.before(Turn::Later) > 0 { 1.0 } else { state.bucket.scarcity(Instant::now()) }
     }
 
     /// Waits until the cost is there, and takes it.
@@ -34,37 +86,38 @@ impl Limiter {
     pub async fn reserve(
         &self,
         cost: u32,
+        turn: Turn,
         patience: Duration,
     ) -> Result<Reservation<'_>, Duration> {
         let now = Instant::now();
         let line = {
             let mut state = self.lock();
-            if state.waiting == 0
+            let before = state.before(turn);
+            if before == 0
                 && let Ok(ticket) = state.bucket.take(cost.into(), now)
             {
                 return Ok(self.reservation(ticket));
             }
-            #[expect(clippy::cast_precision_loss, reason = "a line of 2^53 points is none")]
-            let in_line = state.waiting as f64 + f64::from(cost);
-            let wait = state.bucket.wait(in_line, now);
+            let wait = state.wait(before, cost, now);
             if wait > patience {
                 return Err(wait);
             }
-            state.waiting += u64::from(cost);
-            Line { limiter: self, cost }
+            *state.waiting(turn) += u64::from(cost);
+            Line { limiter: self, cost, turn }
         };
         self.in_turn(line, now + patience).await
     }
 
     async fn in_turn(&self, line: Line<'_>, until: Instant) -> Result<Reservation<'_>, Duration> {
-        let cost = f64::from(line.cost);
-        let Ok(_turn) = timeout_at(until, self.turn.lock()).await else {
-            return Err(self.lock().bucket.wait(cost, Instant::now()).max(A_MOMENT));
+        let Line { cost, turn, .. } = line;
+        let mutex = if turn == Turn::First { &self.first } else { &self.later };
+        let Ok(_turn) = timeout_at(until, mutex.lock()).await else {
+            return Err(self.lock().wait(0, cost, Instant::now()).max(A_MOMENT));
         };
         loop {
             // The bucket is looked at anew: answers and other programs change it meanwhile.
             let now = Instant::now();
-            let wait = match self.lock().bucket.take(cost, now) {
+            let wait = match self.lock().take(cost, turn, now) {
                 Ok(ticket) => return Ok(self.reservation(ticket)),
                 Err(wait) => wait,
             };
@@ -91,11 +144,12 @@ const A_MOMENT: Duration = Duration::from_millis(100);
 struct Line<'a> {
     limiter: &'a Limiter,
     cost: u32,
+    turn: Turn,
 }
 
 impl Drop for Line<'_> {
     fn drop(&mut self) {
-        self.limiter.lock().waiting -= u64::from(self.cost);
+        *self.limiter.lock().waiting(self.turn) -= u64::from(self.cost);
     }
 }
 
@@ -140,7 +194,7 @@ mod tests {
     async fn small() -> Limiter {
         let limiter = Limiter::new();
         let report = Report { charged: 0.0, maximum: 100.0, available: 100.0, restore: 1_000.0 };
-        limiter.reserve(10, PATIENCE).await.ok().unwrap().settle(Some(report));
+        limiter.reserve(10, Turn::Later, PATIENCE).await.ok().unwrap().settle(Some(report));
         limiter
     }
 
@@ -152,7 +206,7 @@ mod tests {
         join_all((0..30).map(|caller| {
             let (limiter, order) = (&limiter, &order);
             async move {
-                let reserved = limiter.reserve(10, PATIENCE).await.ok().unwrap();
+                let reserved = limiter.reserve(10, Turn::Later, PATIENCE).await.ok().unwrap();
                 order.lock().unwrap().push(caller);
                 reserved.settle(None);
             }
@@ -161,31 +215,62 @@ mod tests {
         assert_eq!(order.into_inner().unwrap(), (0..30).collect::<Vec<_>>());
         // 300 points and the margin of 5, of which 100 were there.
         assert!(started.elapsed() >= Duration::from_millis(200), "{:?}", started.elapsed());
-        assert_eq!(limiter.lock().waiting, 0);
+        assert_eq!(limiter.lock().before(Turn::Later), 0);
     }
 
     #[tokio::test]
     async fn whoever_would_wait_too_long_is_told_so_at_once() {
         let limiter = small().await;
-        limiter.reserve(95, PATIENCE).await.ok().unwrap().settle(None);
-        let wait = limiter.reserve(95, Duration::from_millis(50)).await.err().unwrap();
+        limiter.reserve(95, Turn::Later, PATIENCE).await.ok().unwrap().settle(None);
+        let wait = limiter.reserve(95, Turn::Later, Duration::from_millis(50)).await.err().unwrap();
         assert!((80..=95).contains(&wait.as_millis()), "{wait:?}");
-        assert_eq!(limiter.lock().waiting, 0);
+        assert_eq!(limiter.lock().before(Turn::Later), 0);
     }
 
     #[tokio::test]
     async fn a_place_in_line_ends_with_the_caller() {
         let limiter = small().await;
-        limiter.reserve(95, PATIENCE).await.ok().unwrap().settle(None);
-        let waits = limiter.reserve(90, PATIENCE);
+        limiter.reserve(95, Turn::Later, PATIENCE).await.ok().unwrap().settle(None);
+        let waits = limiter.reserve(90, Turn::Later, PATIENCE);
         assert!(tokio::time::timeout(Duration::from_millis(5), waits).await.is_err());
-        assert_eq!(limiter.lock().waiting, 0);
+        assert_eq!(limiter.lock().before(Turn::Later), 0);
     }
 
     #[tokio::test]
     async fn what_was_not_sent_can_be_used_by_the_next() {
         let limiter = small().await;
-        limiter.reserve(95, PATIENCE).await.ok().unwrap().give_back();
-        assert!(limiter.reserve(95, Duration::ZERO).await.is_ok());
+        limiter.reserve(95, Turn::Later, PATIENCE).await.ok().unwrap().give_back();
+        assert!(limiter.reserve(95, Turn::Later, Duration::ZERO).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_ends_something_goes_before_who_begins() {
+        let limiter = small().await;
+        limiter.reserve(95, Turn::Later, PATIENCE).await.ok().unwrap().settle(None);
+        let order = Mutex::new(Vec::new());
+        let call = async |name: &'static str, turn| {
+            let reserved = limiter.reserve(20, turn, PATIENCE).await.ok().unwrap();
+            order.lock().unwrap().push(name);
+            reserved.settle(None);
+        };
+        let (first, later) = (Turn::First, Turn::Later);
+        futures::join!(call("c", later), call("a", first), call("d", later), call("b", first));
+        assert_eq!(order.into_inner().unwrap(), ["a", "b", "c", "d"]);
+        assert_eq!(limiter.lock().before(Turn::Later), 0);
+    }
+
+    #[tokio::test]
+    async fn who_ends_something_does_not_wait_for_the_line_of_who_begins() {
+        let limiter = small().await;
+        limiter.reserve(95, Turn::Later, PATIENCE).await.ok().unwrap().settle(None);
+        let line = join_all((0..40).map(|_| async {
+            limiter.reserve(10, Turn::Later, PATIENCE).await.ok().unwrap().settle(None);
+        }));
+        let short = Duration::from_millis(100);
+        let ends = async {
+            assert!(limiter.reserve(10, Turn::Later, short).await.is_err());
+            limiter.reserve(10, Turn::First, short).await.ok().unwrap().settle(None);
+        };
+        futures::join!(line, ends);
     }
 }

@@ -28,6 +28,24 @@ pub struct Entry {
     node: u64,
 }
 
+/// The field as it was seen.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// `None`: there is no such field, and no digest.
+    pub value: Option<String>,
+    pub digest: Option<String>,
+    /// This process wrote the value, so it is a list that starts with a coupon.
+    pub ours: bool,
+}
+
+impl Field {
+    /// Value and digest as Shopify tells them, where there is a field.
+    pub fn read(field: Option<(String, String)>) -> Self {
+        let (value, digest) = field.unzip();
+        Self { value, digest, ours: false }
+    }
+}
+
 /// What is to be done about the field.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Change {
@@ -111,6 +129,24 @@ pub fn standing(stored: Option<&str>, entry: &Entry) -> Result<Change, Problem> 
     let raws = |rows: &[Row<'_>]| rows.iter().map(|row| row.raw.to_owned()).collect::<Vec<_>>();
     let list = [raws(&before), vec![ours], raws(&after)].concat();
     serde_json::to_string(&list).map(Change::Write).map_err(|_| Problem::Unreadable)
+}
+
+/// The list with a coupon that is newer than all in it put first, found without reading the whole
+/// of it. For a list that this process wrote. `None`: `standing` must look.
+pub fn put_first(list: &str, entry: &Entry) -> Option<String> {
+    let rest = list.strip_prefix('[')?;
+    // An escaped code would be overlooked.
+    if rest.contains('\\') || rest.contains(&entry.code) {
+        return None;
+    }
+    let mut rows = serde_json::Deserializer::from_str(rest).into_iter::<Seen>();
+    let newest = moment(rows.next()?.ok()?.created_at.as_deref());
+    if newest > moment(Some(&entry.created_at)) {
+        return None;
+    }
+    let ours = entry.over(None).ok()?;
+    let length = 2 + ours.get().len() + rest.len();
+    (length <= MOST_BYTES).then(|| ["[", ours.get(), ",", rest].concat())
 }
 
 /// Whatever the spaces and the order of the fields.

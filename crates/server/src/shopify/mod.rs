@@ -24,7 +24,9 @@ pub use tokens::Auth;
 use admin::Admin;
 use domain::CustomerId;
 use iso_currency::Currency;
+use record::Recorder;
 use reqwest::Client;
+use std::{sync::Arc, time::Duration};
 
 /// One shop's Shopify, and what Kaeru asks of it.
 #[derive(Clone, Debug)]
@@ -38,6 +40,23 @@ pub struct Settings {
     pub combines_with: CombinesWith,
     pub pos_id: Source,
     pub member_no: Source,
+    pub linger: Linger,
+}
+
+/// How long a coupon's entry waits for others, before one call writes them into the metafields.
+/// Nobody waits for it: the answer is given before.
+#[derive(Clone, Copy, Debug)]
+pub struct Linger {
+    /// Where Shopify's points are plenty.
+    pub shortest: Duration,
+    /// Where calls have to wait for points.
+    pub longest: Duration,
+}
+
+impl Default for Linger {
+    fn default() -> Self {
+        Self { shortest: Duration::from_millis(250), longest: Duration::from_secs(3) }
+    }
 }
 
 /// Which other discounts a coupon may meet in a cart.
@@ -57,7 +76,8 @@ pub enum Source {
 
 /// One shop at Shopify: its coupons, and its customers' cards.
 pub struct Shopify {
-    admin: Admin,
+    admin: Arc<Admin>,
+    recorder: Recorder,
     currency: Currency,
     combines_with: CombinesWith,
     pos_id: Source,
@@ -66,8 +86,10 @@ pub struct Shopify {
 
 impl Shopify {
     pub fn new(settings: Settings, client: Client) -> Self {
+        let admin = Arc::new(Admin::new(&settings, client));
         Self {
-            admin: Admin::new(&settings, client),
+            recorder: Recorder::new(Arc::clone(&admin), settings.linger),
+            admin,
             currency: settings.currency,
             combines_with: settings.combines_with,
             pos_id: settings.pos_id,

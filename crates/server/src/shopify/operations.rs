@@ -1,6 +1,6 @@
 //! The operations, typed from their files against the schema that the project keeps.
 
-use super::user_error::UserError;
+use super::{limiter::Turn, user_error::UserError};
 use graphql_client::GraphQLQuery;
 
 /// An operation, and the points that it requests by Shopify's rule: a mutation 10 with all that
@@ -9,6 +9,7 @@ use graphql_client::GraphQLQuery;
 pub trait Operation: GraphQLQuery {
     const NAME: &'static str;
     const COST: u32;
+    const TURN: Turn;
 }
 
 // Scalars and enums as the generated types name them. Codes stay text, as they grow each quarter.
@@ -18,7 +19,7 @@ type DiscountErrorCode = String;
 type MetafieldsSetUserErrorCode = String;
 
 macro_rules! operations {
-    ($($name:ident = $file:tt costs $cost:literal;)*) => {
+    ($($name:ident = $file:tt costs $cost:literal $turn:ident;)*) => {
         $(
             #[derive(GraphQLQuery)]
             #[graphql(
@@ -33,6 +34,7 @@ macro_rules! operations {
             impl Operation for $name {
                 const NAME: &'static str = stringify!($name);
                 const COST: u32 = $cost;
+                const TURN: Turn = Turn::$turn;
             }
         )*
 
@@ -44,16 +46,16 @@ macro_rules! operations {
 }
 
 operations! {
-    CouponActivate = "src/shopify/operations/coupon_activate.graphql" costs 10;
-    CouponByCode = "src/shopify/operations/coupon_by_code.graphql" costs 2;
-    CouponCreate = "src/shopify/operations/coupon_create.graphql" costs 10;
-    CouponDeactivate = "src/shopify/operations/coupon_deactivate.graphql" costs 10;
-    CouponDelete = "src/shopify/operations/coupon_delete.graphql" costs 10;
-    CouponEnd = "src/shopify/operations/coupon_end.graphql" costs 10;
-    CouponUsage = "src/shopify/operations/coupon_usage.graphql" costs 52;
-    CouponsRead = "src/shopify/operations/coupons_read.graphql" costs 2;
-    CouponsWrite = "src/shopify/operations/coupons_write.graphql" costs 10;
-    CustomerCard = "src/shopify/operations/customer_card.graphql" costs 3;
+    CouponActivate = "src/shopify/operations/coupon_activate.graphql" costs 10 Later;
+    CouponByCode = "src/shopify/operations/coupon_by_code.graphql" costs 2 Later;
+    CouponCreate = "src/shopify/operations/coupon_create.graphql" costs 10 Later;
+    CouponDeactivate = "src/shopify/operations/coupon_deactivate.graphql" costs 10 First;
+    CouponDelete = "src/shopify/operations/coupon_delete.graphql" costs 10 Later;
+    CouponEnd = "src/shopify/operations/coupon_end.graphql" costs 10 Later;
+    CouponUsage = "src/shopify/operations/coupon_usage.graphql" costs 52 Later;
+    CouponsRead = "src/shopify/operations/coupons_read.graphql" costs 2 First;
+    CouponsWrite = "src/shopify/operations/coupons_write.graphql" costs 10 First;
+    CustomerCard = "src/shopify/operations/customer_card.graphql" costs 4 Later;
 }
 
 macro_rules! user_errors {
@@ -61,10 +63,18 @@ macro_rules! user_errors {
         $(impl From<$module::$generated> for UserError {
             fn from(error: $module::$generated) -> Self {
                 let field = error.field.unwrap_or_default();
-                Self { code: error.code, field, message: error.message }
+                Self { code: error.code, field, message: error.message, element: None }
             }
         })*
     };
+}
+
+impl From<coupons_write::CouponsWriteMetafieldsSetUserErrors> for UserError {
+    fn from(error: coupons_write::CouponsWriteMetafieldsSetUserErrors) -> Self {
+        let field = error.field.unwrap_or_default();
+        let element = error.element_index.and_then(|index| usize::try_from(index).ok());
+        Self { code: error.code, field, message: error.message, element }
+    }
 }
 
 user_errors! {
@@ -73,5 +83,4 @@ user_errors! {
     coupon_deactivate::CouponDeactivateDiscountCodeDeactivateUserErrors,
     coupon_delete::CouponDeleteDiscountCodeDeleteUserErrors,
     coupon_end::CouponEndDiscountCodeBasicUpdateUserErrors,
-    coupons_write::CouponsWriteMetafieldsSetUserErrors,
 }

@@ -1,12 +1,13 @@
 //! What Shopify does → what is known. Against a stub for faults, against the sandbox for the rest.
 
 mod against_sandbox;
+mod batches;
 mod calls;
 mod metafields;
 mod operations;
 mod tokens;
 
-use super::{Auth, CombinesWith, Settings, Shopify, Source};
+use super::{Auth, CombinesWith, Linger, Settings, Shopify, Source};
 use crate::http_client::http_client;
 use domain::{
     At, Code, Coupon, CustomerId, MemberNo, Money, NodeId, Points, PosId, ShopId, Terms,
@@ -30,6 +31,7 @@ fn settings(base_url: &str) -> Settings {
             namespace: "loyalty".to_owned(),
             key: "member_no".to_owned(),
         },
+        linger: Linger { shortest: Duration::from_millis(10), longest: Duration::from_millis(10) },
     }
 }
 
@@ -38,12 +40,12 @@ fn shopify(base_url: &str) -> Shopify {
 }
 
 /// The entry of a coupon that was just issued.
-fn issued(terms: &Terms, node: NodeId) -> Entry {
+pub fn issued(terms: &Terms, node: NodeId) -> Entry {
     let coupon = Coupon { terms: terms.clone(), node };
     Entry { coupon, status: Status::Active, ended_at: None }
 }
 
-fn terms() -> Terms {
+pub fn terms() -> Terms {
     let at = |text: &str| At::from(text.parse::<jiff::Timestamp>().unwrap());
     Terms {
         shop: ShopId::from("main"),

@@ -11,6 +11,8 @@ pub struct UserError {
     /// The path to the argument that is wrong.
     pub field: Vec<String>,
     pub message: String,
+    /// `elementIndex`, where the mutation takes several rows.
+    pub element: Option<usize>,
 }
 
 /// # Errors
@@ -20,6 +22,11 @@ pub fn none_of<E: Into<UserError>>(errors: Vec<E>) -> Result<(), UserError> {
 }
 
 impl UserError {
+    /// Which row of several it is about. Shopify leaves `elementIndex` empty, so the path tells.
+    pub fn row(&self) -> Option<usize> {
+        self.element.or_else(|| self.field.get(1)?.parse().ok())
+    }
+
     /// The coupon that was to be changed does not exist.
     pub fn is_gone(&self) -> bool {
         self.field == ["id"] && self.message.contains("does not exist")
@@ -72,6 +79,7 @@ mod tests {
                 code: code.map(str::to_owned),
                 field: field.iter().map(|part| (*part).to_owned()).collect(),
                 message: message.to_owned(),
+                element: None,
             };
             let meanings = [
                 ("gone", error.is_gone()),

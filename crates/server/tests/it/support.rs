@@ -17,7 +17,7 @@ use server::{
     clock::SystemClock,
     http_client, ids,
     points::http::{HttpPoints, Settings as PointsSettings},
-    shopify::{Auth, CombinesWith, Settings as ShopifySettings, Shopify, Source},
+    shopify::{Auth, CombinesWith, Linger, Settings as ShopifySettings, Shopify, Source},
     store::{Database, Journal, Location},
 };
 use std::{sync::Arc, time::Duration};
@@ -118,6 +118,7 @@ impl World {
                 combines_with: CombinesWith::default(),
                 pos_id: Source::ShopifyId,
                 member_no: Source::ShopifyId,
+                linger: Linger::default(),
             },
             self.client.clone(),
         );

@@ -11,7 +11,7 @@ use sandbox::{Options, Sandbox};
 use serde_json::{Value, json};
 use std::future::IntoFuture;
 
-async fn open() -> String {
+pub async fn open() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let sandbox = Sandbox::open(Options::default()).unwrap();
@@ -19,7 +19,7 @@ async fn open() -> String {
     url
 }
 
-async fn books(url: &str) -> Value {
+pub async fn books(url: &str) -> Value {
     let books = http_client().get(format!("{url}/sandbox/api/books")).send().await.unwrap();
     serde_json::from_slice(&books.bytes().await.unwrap()).unwrap()
 }
@@ -169,7 +169,7 @@ async fn client_credentials_open_it_and_wrong_ones_do_not() {
     }
 }
 
-async fn ask(url: &str, query: &str, variables: Value) -> Value {
+pub async fn ask(url: &str, query: &str, variables: Value) -> Value {
     let body = json!({"query": query, "variables": variables});
     let request = http_client()
         .post(format!("{url}/admin/api/2026-10/graphql.json"))
@@ -195,7 +195,13 @@ async fn operations_cost_what_shopify_says() {
             "CouponUsage" => json!({"code": "X", "orders": "customer_id:12345"}),
             "CouponEnd" => json!({"id": id, "endsAt": end}),
             "CouponsRead" => json!({"customer": customer}),
-            "CouponsWrite" => json!({"customer": customer, "value": "[]", "compareDigest": null}),
+            "CouponsWrite" => {
+                let row = json!({
+                    "ownerId": customer, "namespace": "loyalty", "key": "coupons",
+                    "type": "json", "value": "[]", "compareDigest": null,
+                });
+                json!({"metafields": vec![row; 25]})
+            }
             "CustomerCard" => json!({
                 "id": customer, "posNamespace": "loyalty", "posKey": "pos_id",
                 "memberNamespace": "loyalty", "memberKey": "member_no",
