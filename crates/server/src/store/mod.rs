@@ -8,6 +8,7 @@ pub mod customers;
 pub mod journal;
 pub mod migrate;
 pub mod reads;
+pub mod reviews;
 mod rows;
 mod sql;
 mod sqlite;
