@@ -151,33 +151,57 @@ impl Query {
         self.sql.push_str(condition);
     }
 
+    /// The codes that fit: bounded, so that a page stays cheap however many coupons there are.
     fn search(&mut self, q: &str) {
-        let plain = q.trim();
-        let code = plain.to_uppercase();
-        let like = self.value(format!("%{}%", escaped(&code)));
-        let name = self.value(format!("%{}%", escaped(&super::customers::name_key(plain))));
-        let member = self.value(plain.to_owned());
-        let mut any = format!(
-            "coupon.code LIKE ?{like} ESCAPE '!' OR coupon.member_no = ?{member} OR \
-             customer.name_key LIKE ?{name} ESCAPE '!'"
-        );
-        if let Some(id) = CustomerId::parse(plain).and_then(|id| i64::try_from(id.0).ok()) {
-            let id = self.value(id);
-            any.push_str(&format!(" OR coupon.customer = ?{id}"));
+        let typed = q.trim();
+        let code: String = typed.to_uppercase();
+        let name = super::customers::name_key(typed);
+        let code_end = self.value(after(&code));
+        let code_start = self.value(code.clone());
+        let mut any = vec![format!(
+            "SELECT code FROM (SELECT code FROM coupon WHERE shop = ?1 AND code >= ?{code_start} \
+             AND code < ?{code_end} ORDER BY code LIMIT {MOST_FOUND}) AS begins"
+        )];
+        let letters = |text: &str| text.chars().count() >= 3 && !text.contains(['%', '_', '\\']);
+        if letters(&code) {
+            let like = self.value(format!("%{code}%"));
+            any.push(format!(
+                "SELECT code FROM (SELECT code FROM coupon_search WHERE code LIKE ?{like} \
+                 AND shop = ?1 ORDER BY rowid DESC LIMIT {MOST_FOUND}) AS parts"
+            ));
         }
-        self.and(&format!("({any})"));
+        let member = self.value(typed.to_owned());
+        any.push(format!("SELECT code FROM coupon WHERE shop = ?1 AND member_no = ?{member}"));
+        if let Some(id) = CustomerId::parse(typed).and_then(|id| i64::try_from(id.0).ok()) {
+            let id = self.value(id);
+            any.push(format!("SELECT code FROM coupon WHERE shop = ?1 AND customer = ?{id}"));
+        }
+        let (name_start, name_end) = (self.value(name.clone()), self.value(after(&name)));
+        let mut people = format!(
+            "SELECT id FROM (SELECT id FROM customer WHERE shop = ?1 AND name_key >= ?{name_start} \
+             AND name_key < ?{name_end} LIMIT {MOST_PEOPLE}) AS begins"
+        );
+        if letters(&name) {
+            let like = self.value(format!("%{name}%"));
+            people.push_str(&format!(
+                " UNION SELECT id FROM (SELECT customer.id FROM customer_search \
+                 JOIN customer ON customer.shop = ?1 AND customer.id = customer_search.id \
+                 WHERE customer_search.name_key LIKE ?{like} AND customer_search.shop = ?1 \
+                 AND customer.name_key = customer_search.name_key LIMIT {MOST_PEOPLE}) AS parts"
+            ));
+        }
+        any.push(format!("SELECT code FROM coupon WHERE shop = ?1 AND customer IN ({people})"));
+        self.and(&format!("coupon.code IN ({})", any.join(" UNION ")));
     }
 }
 
-/// What a LIKE takes as it stands.
-fn escaped(text: &str) -> String {
-    text.chars().fold(String::new(), |mut sum, c| {
-        if matches!(c, '%' | '_' | '!') {
-            sum.push('!');
-        }
-        sum.push(c);
-        sum
-    })
+/// A search looks at the newest so many codes, and at so many customers.
+const MOST_FOUND: usize = 500;
+const MOST_PEOPLE: usize = 100;
+
+/// The first text that does not begin with this one.
+fn after(text: &str) -> String {
+    format!("{text}\u{10FFFF}")
 }
 
 /// Newest first.
@@ -422,3 +446,6 @@ pub async fn note_use(
     let code = code.trim().to_uppercase();
     database.write(NoteUse { shop: shop.clone(), code, order: order.to_owned(), at }).await
 }
+
+#[cfg(test)]
+mod tests;

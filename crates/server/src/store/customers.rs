@@ -30,6 +30,12 @@ const KEEP: &str = "INSERT INTO customer AS c \
     name = excluded.name, name_key = excluded.name_key, member_no = excluded.member_no, \
     pos_id = excluded.pos_id, locale = excluded.locale, seen_at = excluded.seen_at";
 
+/// A name that was not known before. What it was called earlier stays findable, and is compared
+/// again with what it is called now.
+const SEARCHABLE: &str = "INSERT INTO customer_search (name_key, shop, id) VALUES (?3, ?1, ?2)";
+
+const NAME: &str = "SELECT name_key FROM customer WHERE shop = ?1 AND id = ?2";
+
 struct Keep(CustomerRow);
 
 impl Work for Keep {
@@ -37,11 +43,21 @@ impl Work for Keep {
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<End<()>, DbError> {
         let row = &self.0;
+        let (shop, id) = (row.shop.as_str(), number(row.id.0)?);
+        let key = row.name.as_deref().map(name_key);
+        let known = tx.row(NAME, &values![shop, id]).await?;
+        let known = known.map(|line| line.maybe_text(0).map(|key| key.map(str::to_owned)));
+        if let Some(key) = &key
+            && known.transpose()?.flatten().as_ref() != Some(key)
+        {
+            let values = values![shop, id, key.as_str()].to_vec();
+            tx.run(&[Statement { sql: SEARCHABLE, values }]).await?;
+        }
         let values = values![
-            row.shop.as_str(),
-            number(row.id.0)?,
+            shop,
+            id,
             row.name.as_deref(),
-            row.name.as_deref().map(name_key),
+            key,
             row.member_no.as_str(),
             row.pos_id.as_str(),
             row.locale.as_deref(),

@@ -258,7 +258,10 @@ fn write_fact<'a>(
         statements.push(Statement { sql, values: values.to_vec() });
     };
     match fact {
-        Fact::Issued { node } => run(sql::COUPON_ISSUE, &values![shop, code, number(node.0)?]),
+        Fact::Issued { node } => {
+            run(sql::COUPON_ISSUE, &values![shop, code, number(node.0)?]);
+            run(sql::COUPON_SEARCHABLE, &values![shop, code]);
+        }
         Fact::Voided => {
             run(sql::COUPON_STAND, &values![shop, code, Status::Void.as_str(), None::<At>]);
         }

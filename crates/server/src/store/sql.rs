@@ -56,6 +56,8 @@ pub const RECLAIM: &str = "UPDATE flow SET due_at = ?1 WHERE due_at > ?1 AND due
 pub const COUPON_ISSUE: &str =
     "UPDATE coupon SET status = 'active', node = ?3 WHERE shop = ?1 AND code = ?2";
 
+pub const COUPON_SEARCHABLE: &str = "INSERT INTO coupon_search (code, shop) VALUES (?2, ?1)";
+
 /// ?4: when it ended, where it did.
 pub const COUPON_STAND: &str =
     "UPDATE coupon SET status = ?3, ended_at = ?4 WHERE shop = ?1 AND code = ?2";

@@ -1,0 +1,137 @@
+use super::*;
+use crate::store::{Journal, Location, customers};
+use domain::{Input, MemberNo, PosId};
+use engine::store::{Begun, Commit, Event, Row, Store};
+
+const NOW: At = At(1_705_314_600_000_000);
+
+async fn database(folder: &tempfile::TempDir) -> Database {
+    Database::open(&Location::Sqlite(folder.path().join("kaeru.db")), NOW).await.unwrap()
+}
+
+async fn step(journal: &Journal, row: Row, input: Input) -> Row {
+    let step = row.flow.step(&input, NOW).unwrap();
+    let row = Row { flow: step.next, version: row.version + 1, due_at: None, ..row };
+    let event = Event { name: step.event, detail: None };
+    let commit = Commit { row: row.clone(), at: NOW, event, facts: step.facts };
+    journal.commit(&commit).await.unwrap();
+    row
+}
+
+/// The `n`th coupon, issued to the customer.
+async fn issue(journal: &Journal, n: u128, customer: u64) -> String {
+    let Begun::Started(row) = journal.begin(engine::conformance::start(n, customer)).await.unwrap()
+    else {
+        panic!("did not start");
+    };
+    let row = step(journal, row, Input::Created { node: NodeId(7), unpayable: None }).await;
+    let row = step(journal, row, Input::Moved(domain::effect::Moved::default())).await;
+    row.flow.terms().code.to_string()
+}
+
+fn filter(q: &str) -> Filter {
+    Filter {
+        tab: Tab::All,
+        q: Some(q.to_owned()),
+        customer: None,
+        from: None,
+        to: None,
+        before: None,
+        most: 100,
+        now: NOW,
+    }
+}
+
+#[tokio::test]
+async fn a_search_finds_what_staff_type() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = database(&folder).await;
+    let journal = Journal::new(database.clone());
+    for (n, customer, name) in [(1, 11, "山田 太郎"), (2, 12, "Suzuki Hanako"), (3, 12, "")] {
+        issue(&journal, n, customer).await;
+        if !name.is_empty() {
+            let row = customers::CustomerRow {
+                shop: ShopId::from("main"),
+                id: CustomerId(customer),
+                name: Some(name.to_owned()),
+                member_no: MemberNo::from("70934"),
+                pos_id: PosId::from("1"),
+                locale: None,
+                seen_at: NOW,
+            };
+            customers::keep(&database, row).await.unwrap();
+        }
+    }
+    for (q, found) in [
+        ("", 3),
+        ("70934-AAAA01-500", 1),
+        ("70934-aaaa01-500", 1),
+        (" AAAA02 ", 1),
+        ("aa03", 1),
+        ("AAAA0", 3),
+        ("70934-AAAA0", 3),
+        ("7", 3),
+        ("ZZZ", 0),
+        ("12", 2),
+        ("11", 1),
+        ("70934", 3),
+        ("山田", 1),
+        ("太郎", 0),
+        ("田 太郎", 1),
+        ("suzuki", 2),
+        ("HANA", 2),
+        ("nak", 2),
+        ("%", 0),
+        ("_", 0),
+        ("'", 0),
+        ("\\", 0),
+    ] {
+        let rows = list(&database, &ShopId::from("main"), filter(q)).await.unwrap();
+        assert_eq!(rows.len(), found, "{q:?}");
+        let other = list(&database, &ShopId::from("other"), filter(q)).await.unwrap();
+        assert!(other.is_empty(), "{q:?}: another shop's");
+    }
+}
+
+#[tokio::test]
+async fn pages_go_on_where_the_last_one_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = database(&folder).await;
+    let journal = Journal::new(database.clone());
+    for n in 1..=7 {
+        issue(&journal, n, u64::try_from(n).unwrap()).await;
+    }
+    let mut seen = Vec::new();
+    let mut before = None;
+    loop {
+        let page = Filter { most: 3, before, q: None, ..filter("") };
+        let rows = list(&database, &ShopId::from("main"), page).await.unwrap();
+        let Some(last) = rows.last() else { break };
+        before = Some(Before { at: last.created_at, key: last.code.clone() });
+        seen.extend(rows.into_iter().map(|row| row.code));
+    }
+    let mut sorted = seen.clone();
+    sorted.sort_by(|a, b| b.cmp(a));
+    sorted.dedup();
+    assert_eq!((seen.len(), &seen), (7, &sorted));
+}
+
+#[tokio::test]
+async fn what_an_order_says_of_a_coupon() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = database(&folder).await;
+    let journal = Journal::new(database.clone());
+    let code = issue(&journal, 1, 1).await;
+    let shop = ShopId::from("main");
+    for (typed, order, noted) in [
+        ("OTHER-AAAA01-500", "#1", Noted::Unknown),
+        (code.to_lowercase().as_str(), "#1", Noted::Used),
+        (code.as_str(), "#1", Noted::Again),
+        (code.as_str(), "#2", Noted::UsedTwice),
+    ] {
+        assert_eq!(note_use(&database, &shop, typed, order, NOW).await.unwrap(), noted, "{order}");
+    }
+    assert_eq!(journal.use_of(&shop, &Code(code)).await.unwrap().as_deref(), Some("#1"));
+    let open = super::super::reviews::list(&database, &shop, true, None, 9).await.unwrap();
+    assert_eq!(open.iter().map(|case| case.reason.as_str()).collect::<Vec<_>>(), ["used_twice"]);
+}
