@@ -45,6 +45,9 @@ pub struct Options {
     pub currency: String,
     /// How much later than the order `asyncUsageCount` learns of a use.
     pub usage_lag: Duration,
+    /// How much later than an order, or a change of it, `orders(query)` finds it so. `order(id)`
+    /// knows it at once.
+    pub orders_lag: Duration,
 }
 
 impl Default for Options {
@@ -65,6 +68,7 @@ impl Default for Options {
             timezone: "Asia/Tokyo".into(),
             currency: "JPY".into(),
             usage_lag: Duration::from_secs(2),
+            orders_lag: Duration::ZERO,
         }
     }
 }

@@ -1,7 +1,9 @@
 //! What can be changed while the sandbox runs.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
+use crate::clock::Millis;
 use crate::options::Options;
 
 /// The switches of the POS and of Shopify's lag. Read on every call, so plain atomics.
@@ -10,6 +12,7 @@ pub struct Settings {
     pub idempotency: AtomicBool,
     pub expiry: AtomicBool,
     pub usage_lag_ms: AtomicU64,
+    pub orders_lag_ms: AtomicU64,
 }
 
 impl Settings {
@@ -18,17 +21,19 @@ impl Settings {
             lookup: AtomicBool::new(options.lookup),
             idempotency: AtomicBool::new(options.idempotency),
             expiry: AtomicBool::new(options.expiry),
-            usage_lag_ms: AtomicU64::new(millis(options)),
+            usage_lag_ms: AtomicU64::new(millis(options.usage_lag)),
+            orders_lag_ms: AtomicU64::new(millis(options.orders_lag)),
         }
-    }
-
-    pub fn usage_lag_ms(&self) -> i64 {
-        i64::try_from(self.usage_lag_ms.load(Ordering::Relaxed)).unwrap_or(i64::MAX)
     }
 }
 
-fn millis(options: &Options) -> u64 {
-    u64::try_from(options.usage_lag.as_millis()).unwrap_or(u64::MAX)
+fn millis(of: Duration) -> u64 {
+    u64::try_from(of.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Milliseconds that are set.
+pub fn ms(setting: &AtomicU64) -> Millis {
+    i64::try_from(setting.load(Ordering::Relaxed)).unwrap_or(i64::MAX)
 }
 
 /// Whether the switch is on.

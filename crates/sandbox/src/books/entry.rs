@@ -37,10 +37,15 @@ pub enum Entry {
     Answered(Answered),
     /// Placed; its codes are redeemed with it.
     Order(Box<Order>),
+    /// As it now stands.
+    OrderChanged(Box<Order>),
+    /// Written by an earlier version.
     OrderCancelled {
         id: u64,
         cancelled: Cancelled,
     },
+    /// All of them or none.
+    Together(Vec<Entry>),
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -20,6 +20,8 @@ const FIRST_CODE: u64 = 22_270_000_000_001;
 const FIRST_METAFIELD: u64 = 45_350_000_000_001;
 const FIRST_ORDER: u64 = 6_100_000_000_001;
 const FIRST_ORDER_NAME: u64 = 1_001;
+/// Of order lines, payments and refunds.
+const FIRST_NUMBER: u64 = 14_800_000_000_001;
 
 /// Everything that the other side knows.
 pub struct Books {
@@ -33,6 +35,7 @@ pub struct Books {
     next_discount: u64,
     next_code: u64,
     next_metafield: u64,
+    next_number: u64,
 }
 
 /// The books under their lock.
@@ -101,6 +104,7 @@ impl Books {
             next_discount: FIRST_DISCOUNT,
             next_code: FIRST_CODE,
             next_metafield: FIRST_METAFIELD,
+            next_number: FIRST_NUMBER,
         }
     }
 
@@ -119,6 +123,11 @@ impl Books {
 
     pub fn next_metafield(&self) -> u64 {
         self.next_metafield
+    }
+
+    /// The first of the numbers that are free for order lines, payments and refunds.
+    pub fn next_number(&self) -> u64 {
+        self.next_number
     }
 
     /// Number and name of the next order.
@@ -146,11 +155,14 @@ impl Books {
             }
             Entry::Answered(answered) => self.keep(answered),
             Entry::Order(order) => self.place(*order),
+            Entry::OrderChanged(order) => self.put_order(*order),
             Entry::OrderCancelled { id, cancelled } => {
                 if let Some(order) = self.orders.get_mut(&id) {
+                    order.updated_at = cancelled.at;
                     order.cancelled = Some(cancelled);
                 }
             }
+            Entry::Together(entries) => entries.into_iter().for_each(|entry| self.apply(entry)),
         }
     }
 
@@ -224,6 +236,12 @@ impl Books {
                 });
             }
         }
+        self.put_order(order);
+    }
+
+    fn put_order(&mut self, mut order: Order) {
+        order.fill_in(self.next_number);
+        self.next_number = self.next_number.max(order.last_number() + 1);
         self.orders.insert(order.id, order);
     }
 }

@@ -14,12 +14,15 @@ mod points;
 mod seed;
 mod view;
 
-pub use checkout::Checkout;
+pub use checkout::{CartLine, Checkout};
 pub use coupon::{Buyers, Coupon, Minimum, Status, Worth};
 pub use customer::{Customer, Metafield};
 pub use entry::{Entry, NewCustomer};
 pub use journal::JournalError;
 pub use ledgers::{Books, Ledgers, Open};
-pub use order::{Cancelled, CancelledBy, Order};
+pub use order::{
+    Application, ApplicationKind, Cancelled, CancelledBy, Gateway, Line, Order, Payment, Refund,
+    RefundLine, Value,
+};
 pub use points::{Answered, Movement};
 pub use view::{BooksView, OrderView};

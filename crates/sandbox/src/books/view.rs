@@ -74,6 +74,9 @@ pub struct OrderView {
     discount: Decimal,
     total: Decimal,
     created_at: String,
+    updated_at: String,
+    /// As Shopify's `displayFinancialStatus`.
+    financial_status: &'static str,
     cancelled_at: Option<String>,
     cancelled_by: Option<CancelledBy>,
 }
@@ -108,8 +111,10 @@ impl OrderView {
             discount: order.discount,
             total: order.total,
             created_at: rfc3339_ms(order.created_at),
-            cancelled_at: order.cancelled.map(|cancelled| rfc3339_ms(cancelled.at)),
-            cancelled_by: order.cancelled.map(|cancelled| cancelled.by),
+            updated_at: rfc3339_ms(order.updated_at),
+            financial_status: order.financial_status(),
+            cancelled_at: order.cancelled.as_ref().map(|cancelled| rfc3339_ms(cancelled.at)),
+            cancelled_by: order.cancelled.as_ref().map(|cancelled| cancelled.by),
         }
     }
 }

@@ -132,6 +132,7 @@ pub async fn transactions(
                             "amount": movement.amount,
                             "balance": movement.balance,
                             "created_at": rfc3339_ms(movement.at),
+                            "expires_at": movement.expires_at,
                         })
                     })
                     .collect();

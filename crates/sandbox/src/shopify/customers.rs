@@ -7,7 +7,7 @@ use super::execute::View;
 use super::graphql::{Connection, ConnectionOf, Field, Object, Out, gid};
 use super::metafields::Shown;
 use super::money::Money;
-use super::orders::OrderObject;
+use super::order_view::OrderObject;
 use crate::books::Customer;
 use crate::clock::rfc3339_s;
 

@@ -11,12 +11,12 @@ use super::graphql::{Compiled, Field, Operation, Out, Variables};
 use super::http::Cost;
 use super::root::Root;
 use super::{customers, discounts, metafields, orders, shop};
-use crate::Sandbox;
 use crate::books::{Books, Open};
 use crate::bucket::Level;
 use crate::clock::{self, Millis};
 use crate::perform::Mode;
 use crate::reply::Reply;
+use crate::{Sandbox, settings};
 
 /// An operation that is ready to run; its points are already taken.
 pub struct Job {
@@ -33,13 +33,15 @@ pub struct View<'a> {
     pub books: &'a Books,
     pub now: Millis,
     pub usage_lag: Millis,
+    pub orders_lag: Millis,
     pub sandbox: &'a Sandbox,
 }
 
 impl<'a> View<'a> {
     pub fn of(open: &'a Open, now: Millis, sandbox: &'a Sandbox) -> Self {
-        let usage_lag = sandbox.inner.settings.usage_lag_ms();
-        Self { books: open.books(), now, usage_lag, sandbox }
+        let usage_lag = settings::ms(&sandbox.inner.settings.usage_lag_ms);
+        let orders_lag = settings::ms(&sandbox.inner.settings.orders_lag_ms);
+        Self { books: open.books(), now, usage_lag, orders_lag, sandbox }
     }
 
     pub fn currency(&self) -> &'a str {

@@ -92,11 +92,6 @@ async fn run(sandbox: &Sandbox, job: Job) -> Response {
     let Ok(operation) = job.compiled.operation(job.operation.as_deref()) else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    // A request of several root fields goes wrong as its first one does.
-    let Some((root, _)) = operation.roots.first() else {
-        return job.run(crate::perform::Mode::Apply).into_response();
-    };
-    let call = root.call();
     let customers = || {
         sandbox.inner.books.with(|open| {
             let about = operation.roots.iter();
@@ -105,7 +100,16 @@ async fn run(sandbox: &Sandbox, job: Job) -> Response {
                 .collect()
         })
     };
-    let fault = sandbox.inner.faults.take(call, customers);
+    // A request of several root fields goes wrong as the first of them for which a fault is set.
+    let mut calls: Vec<_> = operation.roots.iter().map(|(root, _)| root.call()).collect();
+    calls.dedup();
+    let faults = &sandbox.inner.faults;
+    let spoiled = calls
+        .iter()
+        .find_map(|call| faults.take(*call, customers).map(|fault| (*call, Some(fault))));
+    let Some((call, fault)) = spoiled.or_else(|| calls.first().map(|call| (*call, None))) else {
+        return job.run(crate::perform::Mode::Apply).into_response();
+    };
     perform(sandbox, call, fault, move |mode| job.run(mode)).await
 }
 

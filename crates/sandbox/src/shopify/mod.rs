@@ -10,6 +10,8 @@ mod http;
 mod metafields;
 mod money;
 mod oauth;
+mod order_parts;
+mod order_view;
 mod orders;
 mod root;
 mod shop;

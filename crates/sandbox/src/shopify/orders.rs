@@ -3,12 +3,14 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::customers::CustomerObject;
 use super::execute::View;
-use super::graphql::{Connection, ConnectionOf, Errors, Field, Object, Out, gid};
-use super::money::Bag;
+use super::graphql::{Connection, ConnectionOf, Errors, Field, Out, gid};
+use super::order_view::OrderObject;
 use crate::books::Order;
-use crate::clock::{self, Millis, rfc3339_s};
+use crate::clock::{self, Millis};
+
+/// Without the scope `read_all_orders` older orders are not found.
+const OLDEST_MS: Millis = 60 * 86_400 * 1_000;
 
 pub fn by_id(view: View<'_>, field: &Field, out: &mut Out<'_>) {
     let text = field.text("id", out.variables);
@@ -17,24 +19,42 @@ pub fn by_id(view: View<'_>, field: &Field, out: &mut Out<'_>) {
     out.nullable(order.map(|order| OrderObject { order, view }), field);
 }
 
-/// A page of the orders that fit the query, by time of creation, oldest first unless reversed.
+/// A page of the orders that fit the query, oldest first unless reversed. The index lags behind the
+/// orders: one is not found before the lag is over, and a change does not move it before.
 pub fn search(view: View<'_>, field: &Field, out: &mut Out<'_>) {
     let query = field.text("query", out.variables);
+    let refused = |what: &str, out: &mut Out<'_>| {
+        let errors = Errors::not_emulated(what).to_json();
+        out.error(errors["errors"][0].clone());
+    };
     let terms = match terms(&query, &view.sandbox.inner.options.timezone) {
         Ok(terms) => terms,
-        Err(what) => {
-            let errors = Errors::not_emulated(&format!("the orders filter {what}")).to_json();
-            return out.error(errors["errors"][0].clone());
-        }
+        Err(what) => return refused(&format!("the orders filter {what}"), out),
     };
-    let fits = |order: &&Order| terms.iter().all(|term| term.fits(order));
-    let mut found: Vec<_> = view.books.orders.values().filter(fits).collect();
+    let seen = |order: &&Order| {
+        (view.now - OLDEST_MS..=view.now - view.orders_lag).contains(&order.created_at)
+    };
+    let fits = |order: &&Order| terms.iter().all(|term| term.fits(order, view));
+    let mut found: Vec<_> = view.books.orders.values().filter(seen).filter(fits).collect();
+    match field.text("sortKey", out.variables).as_str() {
+        "UPDATED_AT" => found.sort_by_key(|order| (indexed_at(order, view), order.id)),
+        "" | "CREATED_AT" | "PROCESSED_AT" | "ID" | "ORDER_NUMBER" => {
+            found.sort_by_key(|order| (order.created_at, order.id));
+        }
+        other => return refused(&format!("the sort key {other} of orders"), out),
+    }
     if field.flag("reverse", out.variables) {
         found.reverse();
     }
     let nodes = found.into_iter();
     let nodes = nodes.map(|order| (order.id.to_string(), OrderObject { order, view })).collect();
     Connection::write(ConnectionOf::Orders, nodes, field, out);
+}
+
+/// When the order changed last, as far as the index knows.
+fn indexed_at(order: &Order, view: View<'_>) -> Millis {
+    let known = order.updated_at <= view.now - view.orders_lag;
+    if known { order.updated_at } else { order.created_at }
 }
 
 /// The customer that an orders query names.
@@ -54,7 +74,10 @@ enum Term {
     /// Only the first code of an order is searched.
     Code(String),
     Created(Comparison, Millis),
+    Updated(Comparison, Millis),
+    FinancialStatus(String),
     Cancelled(bool),
+    Any,
 }
 
 #[derive(Clone, Copy)]
@@ -65,8 +88,30 @@ enum Comparison {
     More,
 }
 
+impl Comparison {
+    /// The comparison at the front of a filter's value, and the rest of it.
+    fn of(text: &str) -> Option<(Self, &str)> {
+        Some(match text {
+            v if v.starts_with(">=") => (Self::AtLeast, &v[2..]),
+            v if v.starts_with("<=") => (Self::AtMost, &v[2..]),
+            v if v.starts_with('>') => (Self::More, &v[1..]),
+            v if v.starts_with('<') => (Self::Less, &v[1..]),
+            _ => return None,
+        })
+    }
+
+    fn holds(self, of: Millis, at: Millis) -> bool {
+        match self {
+            Self::Less => of < at,
+            Self::AtMost => of <= at,
+            Self::AtLeast => of >= at,
+            Self::More => of > at,
+        }
+    }
+}
+
 impl Term {
-    fn fits(&self, order: &Order) -> bool {
+    fn fits(&self, order: &Order, view: View<'_>) -> bool {
         match self {
             Self::Id(id) => order.id == *id,
             Self::Name(name) => order.name.trim_start_matches('#') == name.trim_start_matches('#'),
@@ -74,10 +119,10 @@ impl Term {
             Self::Code(code) => {
                 order.codes.first().is_some_and(|first| first.eq_ignore_ascii_case(code))
             }
-            Self::Created(Comparison::Less, at) => order.created_at < *at,
-            Self::Created(Comparison::AtMost, at) => order.created_at <= *at,
-            Self::Created(Comparison::AtLeast, at) => order.created_at >= *at,
-            Self::Created(Comparison::More, at) => order.created_at > *at,
+            Self::Created(comparison, at) => comparison.holds(order.created_at, *at),
+            Self::Updated(comparison, at) => comparison.holds(indexed_at(order, view), *at),
+            Self::FinancialStatus(status) => order.financial_status().eq_ignore_ascii_case(status),
+            Self::Any => true,
             Self::Cancelled(cancelled) => order.cancelled.is_some() == *cancelled,
         }
     }
@@ -102,18 +147,17 @@ fn term(word: &str, timezone: &str) -> Result<Term, String> {
         "name" => Term::Name(value.into()),
         "customer_id" => Term::Customer(number()?),
         "discount_code" => Term::Code(value.into()),
-        "created_at" => {
-            let (comparison, rest) = match value {
-                v if v.starts_with(">=") => (Comparison::AtLeast, &v[2..]),
-                v if v.starts_with("<=") => (Comparison::AtMost, &v[2..]),
-                v if v.starts_with('>') => (Comparison::More, &v[1..]),
-                v if v.starts_with('<') => (Comparison::Less, &v[1..]),
-                _ => return Err(unknown()),
-            };
+        "created_at" | "updated_at" => {
+            let (comparison, rest) = Comparison::of(value).ok_or_else(unknown)?;
             let at = time(rest.trim_matches(['"', '\'']), timezone).ok_or_else(unknown)?;
-            Term::Created(comparison, at)
+            if name == "created_at" {
+                Term::Created(comparison, at)
+            } else {
+                Term::Updated(comparison, at)
+            }
         }
-        "status" if value == "any" => Term::Created(Comparison::AtLeast, 0),
+        "financial_status" => Term::FinancialStatus(value.into()),
+        "status" if value == "any" => Term::Any,
         "status" if value == "cancelled" => Term::Cancelled(true),
         "status" if value == "open" => Term::Cancelled(false),
         _ => return Err(unknown()),
@@ -131,48 +175,4 @@ fn time(text: &str, timezone: &str) -> Option<Millis> {
         .ok()
         .or_else(|| Some(text.parse::<Date>().ok()?.at(0, 0, 0, 0)))?;
     Some(civil.to_zoned(zone).ok()?.timestamp().as_millisecond())
-}
-
-#[derive(Clone, Copy)]
-pub struct OrderObject<'a> {
-    pub order: &'a Order,
-    pub view: View<'a>,
-}
-
-impl Object for OrderObject<'_> {
-    fn type_name(&self) -> &'static str {
-        "Order"
-    }
-
-    fn field(&self, field: &Field, out: &mut Out<'_>) {
-        let order = self.order;
-        let seconds = |at: Millis| rfc3339_s(at.div_euclid(1_000));
-        let bag = |amount| Bag { amount, currency: self.view.currency() };
-        match field.name.as_str() {
-            "id" => out.gid("Order", order.id),
-            "legacyResourceId" => out.text(&order.id.to_string()),
-            "name" => out.text(&order.name),
-            "createdAt" => out.text(&seconds(order.created_at)),
-            "updatedAt" => {
-                let at = order.cancelled.map_or(order.created_at, |cancelled| cancelled.at);
-                out.text(&seconds(at));
-            }
-            "cancelledAt" => {
-                out.maybe(order.cancelled.map(|cancelled| seconds(cancelled.at)).as_deref());
-            }
-            "cancelReason" => out.maybe(order.cancelled.map(|cancelled| cancelled.by.reason())),
-            "discountCode" => out.maybe(order.codes.first().map(String::as_str)),
-            "discountCodes" => out.texts(order.codes.iter().map(String::as_str)),
-            "displayFinancialStatus" => out.text(order.financial_status()),
-            "customer" => {
-                let customer = self.view.books.customers.get(&order.customer);
-                out.nullable(customer.map(CustomerObject), field);
-            }
-            "totalPriceSet" => out.object(&bag(order.total), field),
-            "totalDiscountsSet" => out.object(&bag(order.discount), field),
-            // The sandbox's checkout is paid at once.
-            "paymentTerms" => out.null(),
-            _ => out.unanswered("Order", field),
-        }
-    }
 }

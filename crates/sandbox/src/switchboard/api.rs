@@ -17,7 +17,7 @@ use crate::clock;
 use crate::faults::{Fault, Rule};
 use crate::options::Bucket;
 use crate::reply::Reply;
-use crate::settings::on;
+use crate::settings::{ms, on};
 
 /// The body, or a problem that says what is wrong with it.
 pub(super) fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, Reply> {
@@ -151,7 +151,8 @@ pub async fn settings(State(sandbox): State<Sandbox>) -> Reply {
             "lookup": on(&settings.lookup),
             "idempotency": on(&settings.idempotency),
             "expiry": on(&settings.expiry),
-            "usage_lag_ms": settings.usage_lag_ms(),
+            "usage_lag_ms": ms(&settings.usage_lag_ms),
+            "orders_lag_ms": ms(&settings.orders_lag_ms),
             "maximum": level.maximum,
             "restore_per_s": level.restore_per_s,
             "available": level.available,
@@ -166,6 +167,7 @@ struct NewSettings {
     idempotency: Option<bool>,
     expiry: Option<bool>,
     usage_lag_ms: Option<u64>,
+    orders_lag_ms: Option<u64>,
     maximum: Option<u32>,
     restore_per_s: Option<u32>,
 }
@@ -180,8 +182,12 @@ pub async fn set_settings(State(sandbox): State<Sandbox>, body: Bytes) -> Result
             switch.store(wanted, Ordering::Relaxed);
         }
     }
-    if let Some(lag) = new.usage_lag_ms {
-        now.usage_lag_ms.store(lag, Ordering::Relaxed);
+    for (lag, wanted) in
+        [(&now.usage_lag_ms, new.usage_lag_ms), (&now.orders_lag_ms, new.orders_lag_ms)]
+    {
+        if let Some(wanted) = wanted {
+            lag.store(wanted, Ordering::Relaxed);
+        }
     }
     if new.maximum.is_some() || new.restore_per_s.is_some() {
         let level = sandbox.inner.bucket.level();

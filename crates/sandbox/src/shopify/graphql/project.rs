@@ -144,7 +144,11 @@ pub struct Connection<T> {
 #[derive(Clone, Copy)]
 pub enum ConnectionOf {
     Codes,
+    DiscountApplications,
+    LineItems,
+    OrderTransactions,
     Orders,
+    RefundLineItems,
     StoreCreditAccounts,
 }
 
@@ -152,7 +156,13 @@ impl ConnectionOf {
     fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::Codes => ("DiscountRedeemCodeConnection", "DiscountRedeemCodeEdge"),
+            Self::DiscountApplications => {
+                ("DiscountApplicationConnection", "DiscountApplicationEdge")
+            }
+            Self::LineItems => ("LineItemConnection", "LineItemEdge"),
+            Self::OrderTransactions => ("OrderTransactionConnection", "OrderTransactionEdge"),
             Self::Orders => ("OrderConnection", "OrderEdge"),
+            Self::RefundLineItems => ("RefundLineItemConnection", "RefundLineItemEdge"),
             Self::StoreCreditAccounts => ("StoreCreditAccountConnection", "StoreCreditAccountEdge"),
         }
     }

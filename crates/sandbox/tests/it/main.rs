@@ -1,0 +1,5 @@
+//! The sandbox as others meet it: over real HTTP, on a port of its own.
+
+mod cancellation;
+mod orders;
+mod support;
