@@ -16,6 +16,7 @@ pub mod money;
 pub mod points;
 pub mod problem;
 pub mod rate;
+pub mod roles;
 pub mod rules;
 pub mod time;
 
@@ -31,4 +32,5 @@ pub use ids::{Code, CustomerId, FlowId, MemberNo, NodeId, PosId, Reference, Shop
 pub use money::Money;
 pub use points::Points;
 pub use problem::Problem;
+pub use roles::{Act, Role};
 pub use time::At;

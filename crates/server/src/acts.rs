@@ -16,6 +16,10 @@ use engine::{
 };
 use std::{sync::Arc, time::Duration};
 
+/// Another step on the same coupon is waited for so long, and looked at so often.
+const BUSY_PATIENCE: Duration = Duration::from_secs(10);
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+
 /// Why an act did not begin.
 #[derive(Debug, thiserror::Error)]
 pub enum Declined {
@@ -199,6 +203,26 @@ async fn answered(
 }
 
 async fn begin(
+    app: &App,
+    flow: Flow,
+    request: Option<Request>,
+    guard: Guard,
+) -> Result<Begin, Declined> {
+    let deadline = tokio::time::Instant::now() + BUSY_PATIENCE;
+    loop {
+        match try_begin(app, flow.clone(), request.clone(), guard.clone()).await {
+            // Mostly the metafield of the coupon's own conversion, a moment after its answer.
+            Err(Declined::Problem(Problem::CouponBusy))
+                if tokio::time::Instant::now() < deadline =>
+            {
+                tokio::time::sleep(BUSY_PAUSE).await;
+            }
+            begun => return begun,
+        }
+    }
+}
+
+async fn try_begin(
     app: &App,
     flow: Flow,
     request: Option<Request>,

@@ -40,6 +40,8 @@ const CARD_AGE: Duration = Duration::from_secs(300);
 /// A balance of this age says whether a coupon may be created while the balance is read again.
 const BALANCE_AGE: Duration = Duration::from_secs(300);
 
+const ATTEMPTS_A_MINUTE: std::num::NonZeroU32 = std::num::NonZeroU32::MIN.saturating_add(9);
+
 /// One shop at work.
 pub struct Shop {
     pub id: ShopId,
@@ -59,11 +61,24 @@ pub struct App {
     pub reads: Arc<Reads>,
     pub clock: SystemClock,
     pub memory: Arc<Memory>,
+    /// Attempts to sign in, by account and by address.
+    pub sign_ins: Attempts,
+    pub sign_ins_from: Attempts,
     /// Every drive of a flow: what a stop waits for.
     pub drives: TaskTracker,
     pub worker_wake: Notify,
     pub stopping: AtomicBool,
     pub demo: bool,
+}
+
+/// Counts by a key, and forgets with time.
+pub type Attempts = governor::DefaultKeyedRateLimiter<String>;
+
+/// So many at once, and one more each six seconds.
+fn attempts(at_once: u32) -> Attempts {
+    let at_once = std::num::NonZeroU32::new(at_once).unwrap_or(std::num::NonZeroU32::MIN);
+    let pace = governor::Quota::per_minute(ATTEMPTS_A_MINUTE).allow_burst(at_once);
+    governor::RateLimiter::keyed(pace)
 }
 
 type CustomerKey = (ShopId, CustomerId);
@@ -119,6 +134,8 @@ impl App {
             reads,
             clock,
             memory,
+            sign_ins: attempts(10),
+            sign_ins_from: attempts(60),
             drives: TaskTracker::new(),
             worker_wake: Notify::new(),
             stopping: AtomicBool::new(false),

@@ -1,7 +1,8 @@
 //! What each command does.
 
+use crate::commands;
 use anyhow::{Context, bail};
-use domain::{CustomerId, ShopId};
+use domain::{CustomerId, Role, ShopId};
 use engine::ports::Clock;
 use server::{
     app::App, clock::SystemClock, config::Config, ids, store::Database, telemetry, web, worker,
@@ -19,7 +20,7 @@ use tokio::net::TcpListener;
 /// What is under way may take so long to end after a signal; then it is left to the next start.
 const STOP_PATIENCE: Duration = Duration::from_secs(25);
 
-fn run<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+pub fn run<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
@@ -55,7 +56,8 @@ async fn until_stopped(
 ) -> anyhow::Result<()> {
     let worker = tokio::spawn(worker::run(Arc::clone(&app)));
     let stopping = Arc::clone(&app);
-    let graceful = axum::serve(listener, router).with_graceful_shutdown(async move {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let graceful = axum::serve(listener, service).with_graceful_shutdown(async move {
         signal().await;
         tracing::info!("stopping: finishing what is under way");
         stopping.stop();
@@ -161,10 +163,13 @@ async fn demo_in(port: u16, folder: &Path) -> anyhow::Result<()> {
     let config = Config::load(&file)?;
     let metrics = telemetry::metrics()?;
     let app = App::open(config, true).await?;
+    demo_staff(&app.database).await?;
     say(&format!(
         "Kaeru's demo is ready.\n\n\
          \x20 Storefront    http://{service}/shop      (sign in as customer 12345)\n\
          \x20 Switchboard   http://{service}/sandbox   (break the POS or Shopify on purpose)\n\
+         \x20 Admin         http://{service}/admin     (viewer@demo.test, manager@demo.test,\n\
+         \x20                ec@demo.test or admin@demo.test; password {DEMO_PASSWORD})\n\
          \x20 API           http://{service}/docs\n\
          \x20 Metrics       http://{service}/metrics\n\
          \x20 Shopify, POS  http://{peers_at}\n\
@@ -173,6 +178,26 @@ async fn demo_in(port: u16, folder: &Path) -> anyhow::Result<()> {
     ));
     let router = switchboard.merge(web::router(Arc::clone(&app), metrics));
     until_stopped(listener, router, app).await
+}
+
+const DEMO_PASSWORD: &str = "kaeru-demo";
+
+/// One account per role, where they are not there already.
+async fn demo_staff(database: &Database) -> anyhow::Result<()> {
+    let shop = ShopId::from("main");
+    if !server::store::staff::list(database, &shop).await?.is_empty() {
+        return Ok(());
+    }
+    for (email, name, role) in [
+        ("viewer@demo.test", "Ito Mei", Role::Viewer),
+        ("manager@demo.test", "Sato Keiko", Role::StoreManager),
+        ("ec@demo.test", "Kato Jun", Role::EcAdmin),
+        ("admin@demo.test", "Mori Akira", Role::SystemAdmin),
+    ] {
+        let password = DEMO_PASSWORD.to_owned();
+        commands::staff::add(database, &shop, email, name, role, password).await?;
+    }
+    Ok(())
 }
 
 /// The secret survives where the folder does, so that tokens do.

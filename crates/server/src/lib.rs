@@ -9,6 +9,7 @@ pub mod http_client;
 pub mod ids;
 mod outcome;
 pub mod points;
+pub mod secrets;
 pub mod shopify;
 pub mod store;
 pub mod telemetry;

@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use std::{path::PathBuf, process::ExitCode};
 
 mod cli;
+mod commands;
 
 /// Points become coupons, and come back.
 #[derive(Parser)]
@@ -36,6 +37,9 @@ enum Command {
     },
     /// Brings the database's schema up to date and ends
     Migrate(Configured),
+    /// Staff accounts
+    #[command(subcommand)]
+    Staff(commands::staff::Staff),
     /// Tokens for trying the API by hand
     #[command(subcommand)]
     Token(Token),
@@ -55,10 +59,11 @@ enum Token {
     },
 }
 
+/// Where the configuration is.
 #[derive(Args)]
-struct Configured {
+pub struct Configured {
     #[arg(long, default_value = "kaeru.toml")]
-    config: PathBuf,
+    pub config: PathBuf,
 }
 
 fn main() -> ExitCode {
@@ -69,6 +74,7 @@ fn main() -> ExitCode {
         Command::Serve(at) => cli::serve(&at.config),
         Command::Sandbox { listen, journal } => cli::sandbox(listen, journal),
         Command::Migrate(at) => cli::migrate(&at.config),
+        Command::Staff(command) => cli::run(commands::staff::run(command)),
         Command::Token(Token::Customer { shop, customer, configured }) => {
             cli::token(&configured.config, shop, &customer)
         }

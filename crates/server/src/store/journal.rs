@@ -1,11 +1,14 @@
 //! The journal: how flows begin, move and are claimed, each as one transaction.
 
 use super::{
-    Database, rows, sql,
+    Database, audit, rows, sql,
     tx::{DbError, End, Line, Statement, Tx, Value, Work, number, values},
 };
 use async_trait::async_trait;
-use domain::{At, Code, CustomerId, Fact, FlowId, Points, Problem, ShopId, Terms, coupon::Status};
+use domain::{
+    Actor, At, Code, CustomerId, Fact, Flow, FlowId, Points, Problem, ShopId, Terms,
+    coupon::Status, ending, hold,
+};
 use engine::store::{Begun, Commit, Committed, Guard, Request, Row, Start, Store, StoreError};
 use std::time::Duration;
 
@@ -121,9 +124,11 @@ impl Work for Begin {
             start.flow.terms().code.as_str(),
         ];
         let first = values![start.id, 1_i64, start.now, "accepted", None::<&str>];
+        let act = audited(start);
         tx.run(&[
             Statement { sql: sql::FLOW_ADD, values: added.to_vec() },
             Statement { sql: sql::EVENT_ADD, values: first.to_vec() },
+            audit::statement(&act),
         ])
         .await?;
         Ok(End::Commit(Begun::Started(Row {
@@ -134,6 +139,44 @@ impl Work for Begin {
             due_at: Some(start.lease_until),
             tries: 0,
         })))
+    }
+}
+
+/// Who began it, and why, for the audit log.
+fn audited(start: &Start) -> audit::Entry {
+    let terms = start.flow.terms();
+    let points = terms.points.get();
+    let (by, act, reason, note) = match &start.flow {
+        Flow::Conversion(_) => (Actor::Customer, "coupon.convert", None, None),
+        Flow::Cancellation(flow) => {
+            let why = flow.terms.reason.as_str().to_owned();
+            (flow.terms.by.clone(), "coupon.cancel", Some(why), flow.terms.note.clone())
+        }
+        Flow::Hold(flow) => {
+            let act = match flow.terms.act {
+                hold::Act::Hold => "coupon.hold",
+                hold::Act::Release => "coupon.release",
+            };
+            (flow.terms.by.clone(), act, None, Some(flow.terms.note.clone()))
+        }
+        Flow::Ending(flow) => match flow.terms.end {
+            ending::End::Used => (Actor::System, "coupon.used", None, None),
+            ending::End::Expired => (Actor::System, "coupon.expire", None, None),
+        },
+    };
+    audit::Entry {
+        id: start.id,
+        shop: terms.shop.clone(),
+        at: start.now,
+        by,
+        role: None,
+        act,
+        subject: terms.code.to_string(),
+        detail: serde_json::json!({"customer": terms.customer.0, "points": points}),
+        reason,
+        note,
+        origin: None,
+        flow: Some(start.id),
     }
 }
 

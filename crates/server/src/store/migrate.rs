@@ -5,12 +5,13 @@ use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
 
 /// The files, oldest first. A file that was released is never edited: a change is a new file.
-const SQLITE: [(&str, &str); 5] = [
+const SQLITE: [(&str, &str); 6] = [
     ("0001_init", include_str!("migrations/sqlite/0001_init.sql")),
     ("0002_acts", include_str!("migrations/sqlite/0002_acts.sql")),
     ("0003_customers", include_str!("migrations/sqlite/0003_customers.sql")),
     ("0004_verdicts", include_str!("migrations/sqlite/0004_verdicts.sql")),
     ("0005_search", include_str!("migrations/sqlite/0005_search.sql")),
+    ("0006_staff", include_str!("migrations/sqlite/0006_staff.sql")),
 ];
 
 /// Brings the schema up to date and returns the names of what was applied.

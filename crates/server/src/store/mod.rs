@@ -3,6 +3,7 @@
 //! [`Database`] runs statements: writes in transactions of their own, reads beside them. What a
 //! transaction does is written once, over [`tx::Tx`], for every database alike.
 
+pub mod audit;
 pub mod coupons;
 pub mod customers;
 pub mod journal;
@@ -12,6 +13,7 @@ pub mod reviews;
 mod rows;
 mod sql;
 mod sqlite;
+pub mod staff;
 mod tx;
 mod writer;
 
@@ -68,6 +70,16 @@ impl Database {
     pub async fn open(location: &Location, now: At) -> anyhow::Result<Self> {
         match location {
             Location::Sqlite(path) => Ok(Self::Sqlite(Arc::new(Sqlite::open(path, now)?))),
+        }
+    }
+
+    /// Opens it beside a service that is running on it: for commands that add a row and end.
+    ///
+    /// # Errors
+    /// Where it cannot be used.
+    pub async fn open_beside(location: &Location, now: At) -> anyhow::Result<Self> {
+        match location {
+            Location::Sqlite(path) => Ok(Self::Sqlite(Arc::new(Sqlite::open_beside(path, now)?))),
         }
     }
 

@@ -1,7 +1,7 @@
 //! What waits for a person, with the evidence beside it.
 
 use super::{
-    Database, rows,
+    Database, audit, rows,
     tx::{DbError, End, Line, Statement, Tx, Work, values},
 };
 use crate::store::reads::Before;
@@ -119,7 +119,7 @@ pub struct Settlement {
     pub close: bool,
 }
 
-struct Settle(Settlement);
+struct Settle(Settlement, audit::Entry);
 
 const SETTLE: &str = "UPDATE review SET settled_by = ?4, verdict = ?5, note = ?6, \
     closed_at = CASE WHEN ?7 = 1 THEN ?8 ELSE closed_at END \
@@ -140,14 +140,21 @@ impl Work for Settle {
             *close,
             *at,
         ];
-        let done = tx.run(&[Statement { sql: SETTLE, values: values.to_vec() }]).await?;
-        Ok(End::Commit(done == 1))
+        let settle = Statement { sql: SETTLE, values: values.to_vec() };
+        match tx.run(&[settle, audit::statement(&self.1)]).await? {
+            2 => Ok(End::Commit(true)),
+            _ => Ok(End::RollBack(false)),
+        }
     }
 }
 
 /// Whether the case was open.
-pub async fn settle(database: &Database, settlement: Settlement) -> Result<bool, StoreError> {
-    database.write(Settle(settlement)).await
+pub async fn settle(
+    database: &Database,
+    settlement: Settlement,
+    entry: audit::Entry,
+) -> Result<bool, StoreError> {
+    database.write(Settle(settlement, entry)).await
 }
 
 /// How many cases wait in the shop.

@@ -31,8 +31,8 @@ const READERS: usize = 4;
 pub struct Sqlite {
     writer: Writer,
     readers: Readers,
-    /// Held as long as the store is open: one process at a time.
-    _lock: File,
+    /// Held by a service as long as the store is open: one at a time.
+    _lock: Option<File>,
 }
 
 /// A few read-only connections, each used by one reader at a time.
@@ -51,10 +51,22 @@ impl Sqlite {
     /// Where the file cannot be used, or another process has it.
     pub fn open(path: &Path, now: At) -> anyhow::Result<Self> {
         let lock = lock(path)?;
-        let mut connection = connect(path, OpenFlags::default())
-            .with_context(|| format!("database.url: cannot open {}", path.display()))?;
-        migrate::sqlite(&mut connection, now.0)?;
+        let connection = prepare(path, now)?;
         connection.execute(sql::RECLAIM, params![now.0, now.plus(engine::LEASE).0])?;
+        Self::start(path, connection, Some(lock))
+    }
+
+    /// The same beside a service that has it open: SQLite lets one of them write at a time, and
+    /// nothing is taken from the service.
+    ///
+    /// # Errors
+    /// Where the file cannot be used.
+    pub fn open_beside(path: &Path, now: At) -> anyhow::Result<Self> {
+        let connection = prepare(path, now)?;
+        Self::start(path, connection, None)
+    }
+
+    fn start(path: &Path, connection: Connection, lock: Option<File>) -> anyhow::Result<Self> {
         let idle = (0..READERS).map(|_| reader(path)).collect::<Result<Vec<_>, _>>()?;
         let readers = Readers {
             path: path.to_owned(),
@@ -98,6 +110,13 @@ impl Sqlite {
         self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         Ok(result?)
     }
+}
+
+fn prepare(path: &Path, now: At) -> anyhow::Result<Connection> {
+    let mut connection = connect(path, OpenFlags::default())
+        .with_context(|| format!("database.url: cannot open {}", path.display()))?;
+    migrate::sqlite(&mut connection, now.0)?;
+    Ok(connection)
 }
 
 fn reader(path: &Path) -> rusqlite::Result<Connection> {

@@ -1,7 +1,10 @@
 //! HTTP: routes and layers. Nothing here calls Shopify or the points book but to read, and nothing
 //! here writes but through the engine.
 
+pub mod api;
 pub mod auth;
+pub mod auth_staff;
+pub mod body;
 pub mod cancellation;
 pub mod demo;
 mod error;
@@ -9,7 +12,7 @@ mod idempotency;
 mod language;
 mod openapi;
 mod ops;
-mod storefront;
+pub mod storefront;
 
 use crate::app::App;
 use axum::{Router, extract::DefaultBodyLimit, http::HeaderValue, response::Response};
@@ -44,6 +47,7 @@ pub fn router(app: Arc<App>, metrics: PrometheusHandle) -> Router {
         .expose_headers([axum::http::header::LOCATION, axum::http::header::RETRY_AFTER]);
     let mut router = Router::new()
         .nest("/storefront/v1", storefront::routes().layer(cors))
+        .nest("/admin/api/v1", api::routes())
         .merge(ops::routes(metrics))
         .merge(openapi::routes());
     if app.demo {

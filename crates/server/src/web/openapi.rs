@@ -1,6 +1,9 @@
 //! `/openapi.json`, and `/docs` to try it.
 
-use super::storefront::{conversions, coupons, history, points, undo};
+use super::{
+    api,
+    storefront::{conversions, coupons, history, points, undo},
+};
 use crate::app::App;
 use axum::Router;
 use std::sync::Arc;
@@ -14,7 +17,10 @@ use utoipa_swagger_ui::SwaggerUi;
 #[openapi(
     info(title = "Kaeru", description = "Points become coupons, and come back."),
     paths(points::show, conversions::create, conversions::show, coupons::list, undo::create,
-        undo::show, history::list),
+        undo::show, history::list, api::session::create, api::session::end, api::me::show,
+        api::coupons::list, api::coupons::counts, api::coupon::show, api::cancel::create,
+        api::hold::hold, api::hold::release, api::hold::confirm, api::reviews::list,
+        api::reviews::settle, api::audit::list),
     modifiers(&Security)
 )]
 struct Document;
@@ -24,8 +30,9 @@ struct Security;
 impl Modify for Security {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         if let Some(components) = document.components.as_mut() {
-            let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-            components.add_security_scheme("customer", bearer);
+            let bearer = || SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+            components.add_security_scheme("customer", bearer());
+            components.add_security_scheme("staff", bearer());
         }
     }
 }

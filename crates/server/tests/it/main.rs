@@ -7,4 +7,5 @@ mod http_api;
 mod kill;
 mod laws;
 mod process;
+mod staff_api;
 mod support;

@@ -3,7 +3,7 @@
 pub mod conversions;
 pub mod coupons;
 pub mod history;
-mod page;
+pub mod page;
 pub mod points;
 pub mod undo;
 

@@ -1,0 +1,33 @@
+//! The staff's API. Each endpoint asks for what its role must be allowed.
+
+pub mod audit;
+pub mod cancel;
+pub mod coupon;
+pub mod coupons;
+pub mod hold;
+pub mod me;
+pub mod reviews;
+pub mod session;
+
+use crate::app::App;
+use axum::{
+    Router,
+    routing::{get, post},
+};
+use std::sync::Arc;
+
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/session", post(session::create).delete(session::end))
+        .route("/me", get(me::show))
+        .route("/coupons", get(coupons::list))
+        .route("/coupons/counts", get(coupons::counts))
+        .route("/coupons/{code}", get(coupon::show))
+        .route("/coupons/{code}/cancel", post(cancel::create))
+        .route("/coupons/{code}/hold", post(hold::hold))
+        .route("/coupons/{code}/release", post(hold::release))
+        .route("/coupons/{code}/confirm", post(hold::confirm))
+        .route("/reviews", get(reviews::list))
+        .route("/reviews/{id}/settle", post(reviews::settle))
+        .route("/audit", get(audit::list))
+}

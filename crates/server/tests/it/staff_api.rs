@@ -1,0 +1,314 @@
+//! The staff's API over HTTP, on the real binary: who may do what, and that each act is one act.
+
+use crate::process::{Process, start};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const PASSWORD: &str = "kaeru-demo";
+const STAFF: [&str; 4] = ["viewer", "manager", "ec", "admin"];
+
+struct Demo {
+    _process: Process,
+    _folder: tempfile::TempDir,
+    base: String,
+    client: reqwest::Client,
+}
+
+/// A signed-in browser: its cookie and its secret.
+#[derive(Clone)]
+struct Session {
+    cookie: String,
+    csrf: String,
+}
+
+impl Demo {
+    async fn start() -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let data = folder.path().to_string_lossy().into_owned();
+        let (process, base) = start(&["demo", "--port", "0", "--data", &data])?;
+        let client = server::http_client::http_client();
+        Ok(Self { _process: process, _folder: folder, base, client })
+    }
+
+    async fn sign_in(&self, who: &str) -> anyhow::Result<Session> {
+        let body = json!({"email": format!("{who}@demo.test"), "password": PASSWORD});
+        let url = format!("{}/admin/api/v1/session", self.base);
+        let answer = self.client.post(url).json(&body).send().await?.error_for_status()?;
+        let cookie = answer.headers()["set-cookie"].to_str()?.split(';').next();
+        let cookie = cookie.unwrap_or_default().to_owned();
+        let said: Value = answer.json().await?;
+        Ok(Session { cookie, csrf: said["csrf_token"].as_str().unwrap_or_default().to_owned() })
+    }
+
+    /// Status, problem or status word, body.
+    async fn ask(
+        &self,
+        session: Option<&Session>,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        key: &str,
+    ) -> anyhow::Result<(u16, String, Value)> {
+        let url = format!("{}/admin/api/v1{path}", self.base);
+        let mut request = self.client.request(method, url).header("Idempotency-Key", key);
+        if let Some(Session { cookie, csrf }) = session {
+            request = request.header("Cookie", cookie).header("X-CSRF-Token", csrf);
+        }
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await?;
+        let status = answer.status().as_u16();
+        let text = answer.text().await?;
+        let body: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
+        let word = match body["type"].as_str() {
+            Some(kind) => kind.rsplit('/').next().unwrap_or_default().to_owned(),
+            None => body["status"].as_str().unwrap_or_default().to_owned(),
+        };
+        Ok((status, word, body))
+    }
+
+    async fn get(&self, session: &Session, path: &str) -> anyhow::Result<Value> {
+        let (status, _, body) = self.ask(Some(session), Method::GET, path, None, "").await?;
+        anyhow::ensure!(status == 200, "{path}: {status} {body}");
+        Ok(body)
+    }
+
+    /// A coupon of 500 points of the customer's.
+    async fn convert(&self, customer: &str, key: &str) -> anyhow::Result<String> {
+        let url = format!("{}/shop/demo/sign-in", self.base);
+        let body = json!({"customer_id": customer});
+        let token: Value = self.client.post(url).json(&body).send().await?.json().await?;
+        let answer = self
+            .client
+            .post(format!("{}/storefront/v1/conversions", self.base))
+            .bearer_auth(token["token"].as_str().unwrap_or_default())
+            .header("Idempotency-Key", key)
+            .json(&json!({"points": 300}))
+            .send()
+            .await?;
+        let body: Value = answer.json().await?;
+        let code = body["coupon"]["code"].as_str();
+        code.map(str::to_owned).ok_or_else(|| anyhow::anyhow!("not converted: {body}"))
+    }
+
+    async fn sandbox(&self, path: &str, body: Value) -> anyhow::Result<u16> {
+        let url = format!("{}/sandbox/api/{path}", self.base);
+        Ok(self.client.post(url).json(&body).send().await?.status().as_u16())
+    }
+
+    async fn books(&self) -> anyhow::Result<Value> {
+        let url = format!("{}/sandbox/api/books", self.base);
+        Ok(self.client.get(url).send().await?.json().await?)
+    }
+}
+
+fn cancel() -> Option<Value> {
+    Some(json!({"reason": "customer_request", "notify": false}))
+}
+
+/// Every route that is not everybody's, a body that it takes, and who may: `v`iewer, `m`anager,
+/// `e`c admin, `s`ystem admin.
+const ROUTES: [(&str, &str, &str, &str); 12] = [
+    ("GET", "/me", "", "vmes"),
+    ("GET", "/coupons", "", "vmes"),
+    ("GET", "/coupons/counts", "", "vmes"),
+    ("GET", "/coupons/NONE", "", "vmes"),
+    ("POST", "/coupons/NONE/cancel", r#"{"reason":"customer_request"}"#, "mes"),
+    ("POST", "/coupons/NONE/hold", r#"{"note":"n"}"#, "mes"),
+    ("POST", "/coupons/NONE/release", r#"{"note":"n"}"#, "mes"),
+    ("POST", "/coupons/NONE/confirm", r#"{"refund":false,"reason":"issued_in_error"}"#, "mes"),
+    ("POST", "/coupons/NONE/confirm", r#"{"refund":true,"reason":"issued_in_error"}"#, "s"),
+    ("GET", "/reviews", "", "vmes"),
+    ("POST", "/reviews/NONE/settle", r#"{"verdict":"applied","note":"n"}"#, "es"),
+    ("GET", "/audit", "", "vmes"),
+];
+
+#[tokio::test]
+async fn each_route_refuses_each_role_that_may_not() -> anyhow::Result<()> {
+    let demo = Demo::start().await?;
+    for (letter, who) in ["v", "m", "e", "s"].into_iter().zip(STAFF) {
+        let session = demo.sign_in(who).await?;
+        for (n, (method, path, body, may)) in ROUTES.into_iter().enumerate() {
+            let body = if body.is_empty() { None } else { Some(serde_json::from_str(body)?) };
+            let method = Method::from_bytes(method.as_bytes())?;
+            let key = format!("{who}-{n}");
+            let (status, word, _) =
+                demo.ask(Some(&session), method.clone(), path, body.clone(), &key).await?;
+            let refused = (status, word.as_str()) == (403, "not-permitted");
+            assert_eq!(refused, !may.contains(letter), "{who} {method} {path}: {status} {word}");
+
+            let (status, word, _) =
+                demo.ask(None, method.clone(), path, body.clone(), &key).await?;
+            assert_eq!((status, word.as_str()), (401, "unauthenticated"), "{method} {path}");
+            let stolen = Session { csrf: "x".to_owned(), ..session.clone() };
+            let (status, word, _) =
+                demo.ask(Some(&stolen), method.clone(), path, body, &key).await?;
+            let forged = (status, word.as_str()) == (403, "csrf-token-missing");
+            assert_eq!(forged, method != Method::GET, "{method} {path}: {status} {word}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn signing_in_and_out() -> anyhow::Result<()> {
+    let demo = Demo::start().await?;
+    let sign_in = |email: &'static str, password: &'static str| {
+        let body = Some(json!({"email": email, "password": password}));
+        demo.ask(None, Method::POST, "/session", body, "")
+    };
+    for (email, password, status, word) in [
+        ("manager@demo.test", "wrong-password", 401, "sign-in-failed"),
+        ("nobody@demo.test", PASSWORD, 401, "sign-in-failed"),
+        ("", "", 401, "sign-in-failed"),
+        (" MANAGER@demo.test ", PASSWORD, 200, ""),
+    ] {
+        let (got, said, body) = sign_in(email, password).await?;
+        assert_eq!((got, said.as_str()), (status, word), "{email}: {body}");
+    }
+    let session = demo.sign_in("manager").await?;
+    let me = demo.get(&session, "/me").await?;
+    assert_eq!((&me["role"], &me["name"]), (&json!("store_manager"), &json!("Sato Keiko")));
+    assert_eq!(me["may"], json!(["see", "cancel", "approve"]));
+    let (status, _, _) = demo.ask(Some(&session), Method::DELETE, "/session", None, "").await?;
+    assert_eq!(status, 204);
+    let (status, _, _) = demo.ask(Some(&session), Method::GET, "/me", None, "").await?;
+    assert_eq!(status, 401, "a session that was ended is of no use");
+    let mut limited = false;
+    for _ in 0..20 {
+        limited |= sign_in("viewer@demo.test", "guess-guess").await?.0 == 429;
+    }
+    assert!(limited, "passwords can be guessed without end");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_coupon_is_taken_back_once_and_says_who() -> anyhow::Result<()> {
+    let demo = Demo::start().await?;
+    let staff = demo.sign_in("manager").await?;
+    let code = demo.convert("12345", "a").await?;
+    let detail = demo.get(&staff, &format!("/coupons/{code}")).await?;
+    assert_eq!((&detail["status"], &detail["balance"]), (&json!("unused"), &json!(950)));
+    assert_eq!(detail["customer"]["name"], "Yamada Taro", "{detail}");
+    assert_eq!(detail["actions"]["cancel"]["allowed"], true);
+
+    let path = format!("/coupons/{}/cancel", code.to_lowercase());
+    for (key, body, status, word) in [
+        ("k1", json!({"reason": "because"}), 400, "invalid-request"),
+        ("k1", json!({"reason": "other"}), 400, "invalid-request"),
+        ("k1", json!({"reason": "other", "note": " "}), 400, "invalid-request"),
+        ("k1", json!({"reason": "other", "note": "n", "more": 1}), 400, "invalid-request"),
+        ("", json!({"reason": "customer_request"}), 400, "idempotency-key-missing"),
+        ("k1", json!({"reason": "customer_request"}), 200, "completed"),
+        ("k1", json!({"reason": "customer_request"}), 200, "completed"),
+        ("k1", json!({"reason": "issued_in_error"}), 422, "idempotency-key-reused"),
+        ("k2", json!({"reason": "customer_request"}), 409, "coupon-already-cancelled"),
+    ] {
+        let (got, said, answer) =
+            demo.ask(Some(&staff), Method::POST, &path, Some(body.clone()), key).await?;
+        assert_eq!((got, said.as_str()), (status, word), "{key} {body}: {answer}");
+        if got == 200 {
+            assert_eq!(answer["points_refunded"], 300);
+            assert_eq!(answer["balance"], json!({"before": 950, "after": 1250}));
+            assert_eq!(answer["cancelled_by"], "Sato Keiko");
+        }
+    }
+    let books = demo.books().await?;
+    assert_eq!(books["points"]["12345"]["balance"], 1250);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    loop {
+        let books = demo.books().await?;
+        let entry = &books["metafields"]["12345"][0];
+        if entry["status"] == "cancelled" && entry["cancelled_at"].is_string() {
+            break;
+        }
+        anyhow::ensure!(tokio::time::Instant::now() < deadline, "not recorded: {entry}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let detail = demo.get(&staff, &format!("/coupons/{code}")).await?;
+    assert_eq!(detail["status"], "cancelled");
+    let moves: Vec<i64> = detail["timeline"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|step| step["points"].as_i64())
+        .collect();
+    assert_eq!(moves, [-300, 300], "{detail}");
+    let log = demo.get(&staff, &format!("/audit?subject={code}")).await?;
+    let acts: Vec<_> = log["items"].as_array().into_iter().flatten().map(|i| &i["act"]).collect();
+    assert_eq!(acts, ["coupon.cancel", "coupon.convert"], "{log}");
+    assert_eq!(log["items"][0]["reason"], "customer_request");
+    Ok(())
+}
+
+#[tokio::test]
+async fn used_coupons_stay_and_held_ones_wait() -> anyhow::Result<()> {
+    let demo = Demo::start().await?;
+    let staff = demo.sign_in("admin").await?;
+    let post = |path: String, body: Value, key: &'static str| {
+        let staff = staff.clone();
+        let demo = &demo;
+        async move { demo.ask(Some(&staff), Method::POST, &path, Some(body), key).await }
+    };
+    let used = demo.convert("12345", "a").await?;
+    let order = json!({"customer": "12345", "code": used, "total": "3000"});
+    assert!(demo.sandbox("orders", order).await? < 300);
+    let (status, word, _) =
+        post(format!("/coupons/{used}/cancel"), cancel().unwrap_or_default(), "k").await?;
+    assert_eq!((status, word.as_str()), (409, "coupon-already-used"));
+
+    let held = demo.convert("12345", "b").await?;
+    let note = json!({"note": "looks odd"});
+    let (status, word, _) = post(format!("/coupons/{held}/hold"), note.clone(), "h").await?;
+    assert_eq!((status, word.as_str()), (200, "held"));
+    let order = json!({"customer": "12345", "code": held, "total": "3000"});
+    assert_eq!(demo.sandbox("orders", order).await?, 422, "a held coupon is dead");
+    let (status, word, _) =
+        post(format!("/coupons/{held}/cancel"), cancel().unwrap_or_default(), "c").await?;
+    assert_eq!((status, word.as_str()), (409, "coupon-held"));
+    let (status, word, _) = post(format!("/coupons/{held}/release"), note.clone(), "r").await?;
+    assert_eq!((status, word.as_str()), (200, "unused"));
+    let books = demo.books().await?;
+    let live = |code: &str| {
+        let coupons = books["coupons"].as_array().into_iter().flatten();
+        coupons.filter(|coupon| coupon["code"] == code).all(|coupon| coupon["live"] == true)
+    };
+    assert!(live(&held), "{books}");
+    post(format!("/coupons/{held}/hold"), note, "h2").await?;
+    let kept = json!({"refund": false, "reason": "issued_in_error"});
+    let (status, word, body) = post(format!("/coupons/{held}/confirm"), kept, "f").await?;
+    assert_eq!((status, word.as_str()), (200, "completed"), "{body}");
+    assert_eq!(body["points_refunded"], 0);
+    let books = demo.books().await?;
+    assert_eq!(books["points"]["12345"]["balance"], 650, "the points stay away");
+
+    let counts = demo.get(&staff, "/coupons/counts").await?;
+    let expected = json!({"all": 2, "unused": 0, "used": 1, "expired": 0, "cancelled": 1,
+        "held": 0, "in_doubt": 0});
+    assert_eq!(counts["counts"], expected);
+    for (query, found) in [
+        ("", 2),
+        ("status=used", 1),
+        ("q=yamada", 2),
+        ("q=YAMA", 2),
+        ("q=12345", 2),
+        ("q=70934", 2),
+        ("q=nobody", 0),
+        ("customer=23456", 0),
+        ("status=held", 0),
+        ("limit=1", 1),
+        ("from=2020-01-01&to=2020-01-02", 0),
+        ("from=2020-01-01", 2),
+    ] {
+        let page = demo.get(&staff, &format!("/coupons?{query}")).await?;
+        assert_eq!(page["items"].as_array().map(Vec::len), Some(found), "{query}: {page}");
+    }
+    for query in ["status=odd", "from=yesterday", "cursor=x", "customer=x", "colour=red"] {
+        let path = format!("/coupons?{query}");
+        let (status, word, _) = demo.ask(Some(&staff), Method::GET, &path, None, "").await?;
+        assert_eq!((status, word.as_str()), (400, "invalid-request"), "{query}");
+    }
+    Ok(())
+}
