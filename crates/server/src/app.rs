@@ -8,7 +8,7 @@ use crate::{
     points::http::HttpPoints,
     shopify::Shopify,
     store::{Database, Journal, reads::Reads},
-    telemetry,
+    telemetry, web,
 };
 
 use domain::{At, CustomerId, FlowId, Points, ShopId, flow::Told, rules::Rules};
@@ -64,6 +64,7 @@ pub struct App {
     /// Attempts to sign in, by account and by address.
     pub sign_ins: Attempts,
     pub sign_ins_from: Attempts,
+    pub tokens: web::auth::Checked,
     /// Every drive of a flow: what a stop waits for.
     pub drives: TaskTracker,
     pub worker_wake: Notify,
@@ -136,6 +137,7 @@ impl App {
             memory,
             sign_ins: attempts(10),
             sign_ins_from: attempts(60),
+            tokens: web::auth::Checked::default(),
             drives: TaskTracker::new(),
             worker_wake: Notify::new(),
             stopping: AtomicBool::new(false),
