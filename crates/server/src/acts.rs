@@ -215,6 +215,9 @@ async fn begin(
             Err(Declined::Problem(Problem::CouponBusy))
                 if tokio::time::Instant::now() < deadline =>
             {
+                if let Some(shop) = app.shops.get(&flow.terms().shop) {
+                    shop.shopify.hurry();
+                }
                 tokio::time::sleep(BUSY_PAUSE).await;
             }
             begun => return begun,

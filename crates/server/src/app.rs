@@ -192,7 +192,7 @@ impl App {
     }
 }
 
-fn open_shop(config: ShopConfig, client: &reqwest::Client) -> Shop {
+fn open_shop(config: ShopConfig, client: &http_client::HttpClient) -> Shop {
     let shopify = Arc::new(Shopify::new(config.shopify, client.clone()));
     let points = Arc::new(HttpPoints::new(config.points, client.clone()));
     let coupons: Arc<Shopify> = Arc::clone(&shopify);

@@ -358,7 +358,7 @@ fn source(text: &str) -> anyhow::Result<crate::shopify::Source> {
 }
 
 fn url(text: String) -> anyhow::Result<String> {
-    let parsed = reqwest::Url::parse(&text).with_context(|| format!("{text:?} is not a URL"))?;
+    let parsed = url::Url::parse(&text).with_context(|| format!("{text:?} is not a URL"))?;
     if !matches!(parsed.scheme(), "http" | "https") {
         bail!("{text:?} must begin with http:// or https://");
     }

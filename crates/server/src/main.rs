@@ -6,6 +6,10 @@ use std::{path::PathBuf, process::ExitCode};
 mod cli;
 mod commands;
 
+/// Tasks free on one thread what another has taken, many times a conversion.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Points become coupons, and come back.
 #[derive(Parser)]
 #[command(name = "kaeru", version)]

@@ -41,16 +41,8 @@ pub fn answer<T>(result: Result<T, Stop>) -> Answer<T> {
 /// A call that brought no status. Only where not even a connection came about is it certain that
 /// nothing arrived; a connection that was idle and found closed before the request was written is
 /// replaced by the client itself.
-pub fn of_error(error: &reqwest::Error) -> Stop {
-    if error.is_connect() {
-        Stop::wait(SHORT_WAIT)
-    } else if error.is_timeout() {
-        Stop::Unknown(Why::TimedOut)
-    } else if error.is_builder() {
-        Stop::other("request_not_built")
-    } else {
-        Stop::Unknown(Why::ConnectionLost)
-    }
+pub fn of_error(error: &hyper_util::client::legacy::Error) -> Stop {
+    if error.is_connect() { Stop::wait(SHORT_WAIT) } else { Stop::Unknown(Why::ConnectionLost) }
 }
 
 /// A status that says by itself what came of the call, whatever the body. `None`: the peer's own

@@ -2,23 +2,26 @@
 //! idempotency keys, by configuration.
 
 use crate::{
-    http_client::{Deadline, Reply, exchange},
+    http_client::{Body, Deadline, HttpClient, Reply, address, exchange},
     outcome::{self, Stop, answer},
 };
 use async_trait::async_trait;
 use domain::{Points, PosId, Reference, Refusal, effect::Moved};
 use engine::ports::{Answer, Movement, PointsBook, PointsOrder, Recovery};
-use http::{HeaderValue, StatusCode, header};
-use reqwest::{Client, RequestBuilder, Url};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use std::time::Duration;
+use url::Url;
 
 /// How long after the first time a till is trusted to know an idempotency key.
 const REPLAY_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
 /// Above it a JSON number with a point is not exact.
 const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// One shop's till, and what it can do.
 #[derive(Clone, Debug)]
@@ -43,7 +46,7 @@ pub struct HttpPoints {
     /// `None` where the token cannot stand in a header.
     authorization: Option<HeaderValue>,
     recovery: Recovery,
-    client: Client,
+    client: HttpClient,
 }
 
 #[derive(Deserialize)]
@@ -97,6 +100,12 @@ fn not_built() -> Stop {
     Stop::other("request_not_built")
 }
 
+fn get(url: &Url) -> Result<Request<Body>, Stop> {
+    let mut request = Request::new(Body::default());
+    *request.uri_mut() = address(url.as_str()).ok_or_else(not_built)?;
+    Ok(request)
+}
+
 fn read<T: DeserializeOwned>(reply: &Reply) -> Result<T, Stop> {
     serde_json::from_slice(&reply.body).map_err(|_| Stop::UNREADABLE)
 }
@@ -113,7 +122,7 @@ fn points(value: &Value) -> Option<Points> {
 }
 
 impl HttpPoints {
-    pub fn new(settings: Settings, client: Client) -> Self {
+    pub fn new(settings: Settings, client: HttpClient) -> Self {
         let bearer = format!("Bearer {}", settings.token.expose_secret());
         let mut authorization = HeaderValue::from_str(&bearer).ok();
         if let Some(value) = &mut authorization {
@@ -149,12 +158,13 @@ impl HttpPoints {
     async fn send(
         &self,
         call: &'static str,
-        request: RequestBuilder,
+        mut request: Request<Body>,
         until: Deadline,
     ) -> Result<Reply, Stop> {
         let authorization = self.authorization.as_ref().ok_or_else(not_built)?;
         let before = until.left();
-        let reply = exchange(request.header(header::AUTHORIZATION, authorization), until).await;
+        request.headers_mut().insert(header::AUTHORIZATION, authorization.clone());
+        let reply = exchange(&self.client, request, until).await;
         tracing::debug!(
             call,
             till = self.base.as_ref().and_then(Url::host_str),
@@ -171,7 +181,7 @@ impl HttpPoints {
     }
 
     async fn read_balance(&self, customer: &PosId, until: Deadline) -> Result<Points, Stop> {
-        let request = self.client.get(self.url(customer, None)?);
+        let request = get(&self.url(customer, None)?)?;
         let reply = self.send("balance", request, until).await?;
         points(&read::<Balance>(&reply)?.balance).ok_or(Stop::UNREADABLE)
     }
@@ -185,9 +195,13 @@ impl HttpPoints {
     ) -> Result<Moved, Stop> {
         let reference = order.reference.as_str();
         let body = Order { amount: order.points.get(), reason: order.reason, reference };
-        let mut request = self.client.post(self.url(order.customer, Some(call))?).json(&body);
+        let mut request = get(&self.url(order.customer, Some(call))?)?;
+        *request.method_mut() = Method::POST;
+        *request.body_mut() = Body::from(serde_json::to_vec(&body).map_err(|_| not_built())?);
+        request.headers_mut().insert(header::CONTENT_TYPE, JSON);
         if matches!(self.recovery, Recovery::Replay { .. }) {
-            request = request.header("idempotency-key", reference);
+            let key = HeaderValue::from_str(reference).map_err(|_| not_built())?;
+            request.headers_mut().insert(IDEMPOTENCY_KEY, key);
         }
         let reply = self.send(call, request, until).await?;
         moved(&read(&reply)?, order.points)
@@ -201,7 +215,7 @@ impl HttpPoints {
     ) -> Result<Vec<Movement>, Stop> {
         let mut url = self.url(customer, Some("transactions"))?;
         url.query_pairs_mut().append_pair("reference", reference.as_str());
-        let reply = self.send("lookup", self.client.get(url), until).await?;
+        let reply = self.send("lookup", get(&url)?, until).await?;
         let found = read::<Transactions>(&reply)?.transactions;
         let ours = found.iter().filter(|found| found.reference == reference.as_str());
         ours.map(|found| {

@@ -7,12 +7,12 @@ use super::{
     tokens::Tokens,
 };
 use crate::{
-    http_client::{Deadline, Reply, exchange},
+    http_client::{Body, Deadline, HttpClient, Reply, address, exchange},
     outcome::{self, Stop},
 };
 use domain::Refusal;
-use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
-use reqwest::{Client, Url};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header::CONTENT_TYPE};
+use hyper::body::Bytes;
 use serde::de::DeserializeOwned;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,20 +22,20 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 pub struct Admin {
     /// `None` where the settings hold no URL: every call is refused then.
-    url: Option<Url>,
+    url: Option<Uri>,
     api_version: String,
-    client: Client,
+    client: HttpClient,
     tokens: Tokens,
     limiter: Limiter,
     warned_of_version: AtomicBool,
 }
 
 impl Admin {
-    pub fn new(settings: &Settings, client: Client) -> Self {
+    pub fn new(settings: &Settings, client: HttpClient) -> Self {
         let base = settings.base_url.trim_end_matches('/');
         let url = format!("{base}/admin/api/{}/graphql.json", settings.api_version);
         Self {
-            url: Url::parse(&url).ok(),
+            url: address(&url),
             api_version: settings.api_version.clone(),
             tokens: Tokens::new(base, settings.auth.clone(), client.clone()),
             client,
@@ -54,7 +54,7 @@ impl Admin {
         deadline: Deadline,
     ) -> Result<O::ResponseData, Stop> {
         let body = serde_json::to_vec(&O::build_query(variables));
-        let body = body.map_err(|_| Stop::other("request_not_built"))?;
+        let body = Bytes::from(body.map_err(|_| Stop::other("request_not_built"))?);
         let token = self.tokens.get(deadline).await?;
         let patience = deadline.left() / 2;
         let reserved =
@@ -80,18 +80,21 @@ impl Admin {
     async fn send(
         &self,
         name: &'static str,
-        body: Vec<u8>,
+        body: Bytes,
         token: &HeaderValue,
         deadline: Deadline,
     ) -> Result<Reply, Stop> {
         let url = self.url.clone().ok_or_else(|| Stop::other("request_not_built"))?;
         let before = deadline.left();
-        let request =
-            self.client.post(url).header(CONTENT_TYPE, JSON).header(ACCESS_TOKEN, token).body(body);
-        let reply = exchange(request, deadline).await;
+        let mut request = Request::new(Body::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = url;
+        request.headers_mut().insert(CONTENT_TYPE, JSON);
+        request.headers_mut().insert(ACCESS_TOKEN, token.clone());
+        let reply = exchange(&self.client, request, deadline).await;
         tracing::debug!(
             call = name,
-            shop = self.url.as_ref().and_then(Url::host_str),
+            shop = self.url.as_ref().and_then(Uri::host),
             status = reply.as_ref().ok().map(|reply| reply.status.as_u16()),
             stop = ?reply.as_ref().err(),
             took = ?before.saturating_sub(deadline.left()),

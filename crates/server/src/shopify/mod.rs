@@ -21,11 +21,11 @@ mod user_error;
 pub use customer::CustomerCard;
 pub use tokens::Auth;
 
+use crate::http_client::HttpClient;
 use admin::Admin;
 use domain::CustomerId;
 use iso_currency::Currency;
 use record::Recorder;
-use reqwest::Client;
 use std::{sync::Arc, time::Duration};
 
 /// One shop's Shopify, and what Kaeru asks of it.
@@ -85,7 +85,7 @@ pub struct Shopify {
 }
 
 impl Shopify {
-    pub fn new(settings: Settings, client: Client) -> Self {
+    pub fn new(settings: Settings, client: HttpClient) -> Self {
         let admin = Arc::new(Admin::new(&settings, client));
         Self {
             recorder: Recorder::new(Arc::clone(&admin), settings.linger),
@@ -95,6 +95,13 @@ impl Shopify {
             pos_id: settings.pos_id,
             member_no: settings.member_no,
         }
+    }
+}
+
+impl Shopify {
+    /// What waits to be written into metafields waits no longer.
+    pub fn hurry(&self) {
+        self.recorder.hurry();
     }
 }
 

@@ -36,7 +36,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
     task::JoinSet,
     time::{Instant, sleep_until, timeout},
 };
@@ -87,6 +87,7 @@ struct Desk {
     admin: Arc<Admin>,
     memory: Memory,
     linger: Linger,
+    hurry: Notify,
 }
 
 /// The shop's metafields, written by one task that gathers what comes.
@@ -97,13 +98,18 @@ pub struct Recorder {
 
 impl Recorder {
     pub fn new(admin: Arc<Admin>, linger: Linger) -> Self {
-        let desk = Desk { admin, memory: Memory::new(), linger };
+        let desk = Desk { admin, memory: Memory::new(), linger, hurry: Notify::new() };
         Self { desk: Arc::new(desk), line: OnceLock::new() }
     }
 
     /// What was read of a customer's field beside something else. `asked_at` is before it was.
     pub fn learn(&self, customer: CustomerId, field: Field, asked_at: Instant) {
         self.desk.memory.keep(customer, field, asked_at);
+    }
+
+    /// What waits for others goes now.
+    pub fn hurry(&self) {
+        self.desk.hurry.notify_one();
     }
 
     /// # Errors
@@ -186,6 +192,7 @@ async fn keep_writing(desk: Arc<Desk>, mut asks: mpsc::UnboundedReceiver<Ask>) {
                 gather.release(about.remove(&id).unwrap_or_default());
                 again.into_iter().for_each(|ask| gather.add(ask, now));
             }
+            () = desk.hurry.notified() => gather.hurry(Instant::now()),
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {}
         }
     }

@@ -1,13 +1,12 @@
 //! The access token: given once for all, or fetched with client credentials and renewed in time.
 
 use crate::{
-    http_client::{Deadline, exchange},
+    http_client::{Body, Deadline, HttpClient, address, exchange},
     outcome::{self, Stop},
 };
-use http::HeaderValue;
-use reqwest::Client;
+use http::{HeaderValue, Method, Request, Uri, header::CONTENT_TYPE};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::{
     sync::{PoisonError, RwLock},
     time::Duration,
@@ -16,6 +15,9 @@ use tokio::{
     sync::{Mutex, MutexGuard},
     time::{Instant, timeout},
 };
+use url::form_urlencoded;
+
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 /// Renewed when less than this is left of its day.
 const RENEW_BEFORE: Duration = Duration::from_secs(600);
@@ -39,10 +41,11 @@ pub enum Tokens {
 
 /// Fetched with client credentials. Readers share the token; one caller at a time fetches.
 pub struct Renewed {
-    url: String,
+    /// `None` where the settings hold no URL.
+    url: Option<Uri>,
     client_id: String,
     client_secret: SecretString,
-    client: Client,
+    client: HttpClient,
     current: RwLock<Option<Token>>,
     fetching: Mutex<History>,
 }
@@ -59,13 +62,6 @@ struct Token {
 struct History {
     failed: Option<(Instant, Stop)>,
     replaced: Option<Instant>,
-}
-
-#[derive(Serialize)]
-struct Grant<'a> {
-    grant_type: &'static str,
-    client_id: &'a str,
-    client_secret: &'a str,
 }
 
 #[derive(Deserialize)]
@@ -86,12 +82,12 @@ fn header(token: &str) -> Option<HeaderValue> {
 }
 
 impl Tokens {
-    pub fn new(base_url: &str, auth: Auth, client: Client) -> Self {
+    pub fn new(base_url: &str, auth: Auth, client: HttpClient) -> Self {
         match auth {
             Auth::Token(token) => Self::Fixed(header(token.expose_secret())),
             Auth::ClientCredentials { client_id, client_secret } => {
                 Self::Renewed(Box::new(Renewed {
-                    url: format!("{base_url}/admin/oauth/access_token"),
+                    url: address(&format!("{base_url}/admin/oauth/access_token")),
                     client_id,
                     client_secret,
                     client,
@@ -203,14 +199,18 @@ impl Renewed {
     }
 
     async fn request(&self, deadline: Deadline) -> Result<Token, Stop> {
-        let grant = Grant {
-            grant_type: "client_credentials",
-            client_id: &self.client_id,
-            client_secret: self.client_secret.expose_secret(),
-        };
+        let grant = form_urlencoded::Serializer::new(String::new())
+            .append_pair("grant_type", "client_credentials")
+            .append_pair("client_id", &self.client_id)
+            .append_pair("client_secret", self.client_secret.expose_secret())
+            .finish();
+        let mut request = Request::new(Body::from(grant));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.url.clone().ok_or_else(|| Stop::other("request_not_built"))?;
+        request.headers_mut().insert(CONTENT_TYPE, FORM);
         // A token more or less does no harm, so whatever is not known may be asked for again.
         let wait = || Stop::wait(outcome::SHORT_WAIT);
-        let reply = exchange(self.client.post(&self.url).form(&grant), deadline).await;
+        let reply = exchange(&self.client, request, deadline).await;
         let reply = reply.map_err(|stop| match stop {
             Stop::Refused(_) => stop,
             Stop::Unknown(_) => wait(),

@@ -20,7 +20,7 @@ impl Demo {
         let folder = tempfile::tempdir()?;
         let data = folder.path().to_string_lossy().into_owned();
         let (process, base) = start(&["demo", "--port", "0", "--data", &data])?;
-        let client = server::http_client::http_client();
+        let client = reqwest::Client::new();
         let mut demo = Self { _process: process, folder, base, token: String::new(), client };
         demo.token = demo.sign_in("12345").await?;
         Ok(demo)

@@ -69,7 +69,7 @@ async fn customer(
     stop: Arc<AtomicBool>,
     told: Arc<Mutex<Vec<Value>>>,
 ) -> anyhow::Result<()> {
-    let client = server::http_client::http_client();
+    let client = reqwest::Client::new();
     let mut wish = 0_u32;
     while !stop.load(Ordering::Relaxed) {
         wish += 1;
@@ -107,7 +107,7 @@ async fn customer(
 async fn killed_in_the_middle_nothing_is_lost_or_twice() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let (_sandbox, sandbox) = start(&["sandbox", "--listen", "127.0.0.1:0"])?;
-    let client = server::http_client::http_client();
+    let client = reqwest::Client::new();
     let bulk = json!({"from": FIRST_CUSTOMER, "count": CLIENTS, "balance": BALANCE});
     let url = format!("{sandbox}/sandbox/api/customers/bulk");
     client.post(url).json(&bulk).send().await?.error_for_status()?;

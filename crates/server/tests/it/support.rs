@@ -56,6 +56,7 @@ impl Till {
 pub struct World {
     pub base: String,
     pub client: reqwest::Client,
+    peers: http_client::HttpClient,
 }
 
 impl World {
@@ -69,7 +70,7 @@ impl World {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let base = format!("http://{}", listener.local_addr()?);
         tokio::spawn(async move { axum::serve(listener, sandbox.router()).await });
-        Ok(Self { base, client: http_client::http_client() })
+        Ok(Self { base, client: reqwest::Client::new(), peers: http_client::http_client() })
     }
 
     pub async fn books(&self) -> anyhow::Result<Value> {
@@ -107,7 +108,7 @@ impl World {
                 expiry: false,
                 horizon: Duration::from_secs(3),
             },
-            self.client.clone(),
+            self.peers.clone(),
         );
         let shopify = Shopify::new(
             ShopifySettings {
@@ -120,7 +121,7 @@ impl World {
                 member_no: Source::ShopifyId,
                 linger: Linger::default(),
             },
-            self.client.clone(),
+            self.peers.clone(),
         );
         Peers { points: Arc::new(points), coupons: Arc::new(shopify) }
     }

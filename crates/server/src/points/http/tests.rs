@@ -293,7 +293,8 @@ async fn open(options: Options) -> String {
 /// The next deduction goes wrong like this.
 async fn spoil(url: &str, fault: &str) {
     let body = json!({"call": "pos.deduct", "fault": fault, "times": 1});
-    let set = http_client().put(format!("{url}/sandbox/api/faults")).json(&body).send().await;
+    let set =
+        reqwest::Client::new().put(format!("{url}/sandbox/api/faults")).json(&body).send().await;
     assert!(set.unwrap().status().is_success(), "{fault}");
 }
 

@@ -72,6 +72,15 @@ impl Gather {
         waiting.map(|waiting| (waiting.since + linger).min(waiting.at_latest)).min()
     }
 
+    /// Nobody who could go now waits for others.
+    pub fn hurry(&mut self, now: Instant) {
+        for customer in &self.free {
+            if let Some(waiting) = self.waiting.get_mut(customer) {
+                waiting.at_latest = now;
+            }
+        }
+    }
+
     pub fn release(&mut self, customers: Vec<CustomerId>) {
         for customer in customers {
             self.in_call.remove(&customer);
@@ -166,5 +175,15 @@ mod tests {
         assert!((2.99..3.5).contains(&due_s(&gather)), "{}", due_s(&gather));
         gather.add(ask(8, Duration::from_secs(2)), now);
         assert!((1.19..1.5).contains(&due_s(&gather)), "{}", due_s(&gather));
+    }
+
+    #[test]
+    fn who_is_hurried_waits_for_nobody() {
+        let now = Instant::now();
+        let mut gather = gather([7, 8], now);
+        gather.hurry(now);
+        assert_eq!(sizes(gather.ripe(now, LINGER)), [(7, 1), (8, 1)]);
+        gather.add(ask(9, Duration::from_secs(5)), now);
+        assert_eq!(sizes(gather.ripe(now, LINGER)), []);
     }
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 /// For one shop: some thousand customers with a handful of coupons each.
-const MOST_BYTES: u64 = 8 * 1024 * 1024;
-const USUAL_BYTES: u64 = 2 * 1024;
+const MOST_BYTES: u64 = 4 * 1024 * 1024;
+const USUAL_BYTES: u64 = 1024;
 /// What a customer takes beside the text.
 const OVERHEAD: usize = 160;
 
@@ -87,6 +87,6 @@ mod tests {
             memory.keep(CustomerId(customer), field("x".repeat(100 * 1024)), now);
         }
         assert!(memory.fields.weight() <= MOST_BYTES, "{}", memory.fields.weight());
-        assert!(memory.fields.len() >= 40, "{}", memory.fields.len());
+        assert!(memory.fields.len() >= 20, "{}", memory.fields.len());
     }
 }

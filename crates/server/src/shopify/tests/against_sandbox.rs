@@ -20,7 +20,8 @@ pub async fn open() -> String {
 }
 
 pub async fn books(url: &str) -> Value {
-    let books = http_client().get(format!("{url}/sandbox/api/books")).send().await.unwrap();
+    let books =
+        reqwest::Client::new().get(format!("{url}/sandbox/api/books")).send().await.unwrap();
     serde_json::from_slice(&books.bytes().await.unwrap()).unwrap()
 }
 
@@ -171,7 +172,7 @@ async fn client_credentials_open_it_and_wrong_ones_do_not() {
 
 pub async fn ask(url: &str, query: &str, variables: Value) -> Value {
     let body = json!({"query": query, "variables": variables});
-    let request = http_client()
+    let request = reqwest::Client::new()
         .post(format!("{url}/admin/api/2026-10/graphql.json"))
         .header("x-shopify-access-token", "demo-shopify-token")
         .json(&body);

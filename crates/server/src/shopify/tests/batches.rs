@@ -31,7 +31,7 @@ fn coupon(customer: u64, nth: u32) -> Terms {
 
 async fn put(url: &str, what: &str, body: Value, post: bool) {
     let url = format!("{url}/sandbox/api/{what}");
-    let client = http_client();
+    let client = reqwest::Client::new();
     let request = if post { client.post(url) } else { client.put(url) };
     let answer = request.json(&body).send().await.unwrap();
     assert!(answer.status().is_success(), "{body}");
@@ -259,7 +259,7 @@ async fn a_conversion_costs_ten_points_and_a_twenty_fifth_of_a_write() {
     }
     let left = async || {
         let settings = format!("{url}/sandbox/api/settings");
-        let answer = http_client().get(settings).send().await.unwrap().bytes().await.unwrap();
+        let answer = reqwest::get(settings).await.unwrap().bytes().await.unwrap();
         let settings: Value = serde_json::from_slice(&answer).unwrap();
         settings["available"].as_u64().unwrap()
     };
