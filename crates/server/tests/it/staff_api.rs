@@ -27,7 +27,7 @@ impl Demo {
         let folder = tempfile::tempdir()?;
         let data = folder.path().to_string_lossy().into_owned();
         let (process, base) = start(&["demo", "--port", "0", "--data", &data])?;
-        let client = server::http_client::http_client();
+        let client = reqwest::Client::new();
         Ok(Self { _process: process, _folder: folder, base, client })
     }
 
