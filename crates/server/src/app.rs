@@ -2,7 +2,7 @@
 
 pub use crate::shopify::CustomerCard;
 use crate::{
-    clock::SystemClock,
+    clock::SharedClock,
     config::{Config, ShopConfig},
     http_client,
     points::http::HttpPoints,
@@ -59,7 +59,7 @@ pub struct App {
     pub engine: Arc<Engine>,
     pub database: Database,
     pub reads: Arc<Reads>,
-    pub clock: SystemClock,
+    pub clock: SharedClock,
     pub memory: Arc<Memory>,
     /// Attempts to sign in, by account and by address.
     pub sign_ins: Attempts,
@@ -106,8 +106,11 @@ impl App {
     /// # Errors
     /// Where the database cannot be used.
     pub async fn open(config: Config, demo: bool) -> anyhow::Result<Arc<Self>> {
-        let clock = SystemClock;
+        let clock = SharedClock::default();
         let database = Database::open(&config.database, clock.now()).await?;
+        if let Some(now) = database.now().await? {
+            clock.set(now);
+        }
         let client = http_client::http_client();
         let shops: BTreeMap<ShopId, Shop> = config
             .shops
@@ -124,7 +127,7 @@ impl App {
         let engine = Arc::new(Engine {
             store: Arc::new(Journal::new(database.clone())),
             ports: Arc::new(Registry(peers)),
-            clock: Arc::new(clock),
+            clock: Arc::new(clock.clone()),
             observer: Arc::new(Watcher { memory: Arc::clone(&memory) }),
         });
         Ok(Arc::new(Self {

@@ -12,6 +12,21 @@ const PACE: Duration = Duration::from_millis(200);
 /// The most flows under way at once that were claimed, not requested.
 const MOST: usize = 64;
 
+/// The database's time is looked at so often.
+const CLOCK: Duration = Duration::from_secs(60);
+
+/// Keeps this process's time beside the database's.
+pub async fn keep_time(app: Arc<App>) {
+    while !app.stopping.load(Ordering::Relaxed) {
+        tokio::time::sleep(CLOCK).await;
+        match app.database.now().await {
+            Ok(Some(now)) => app.clock.set(now),
+            Ok(None) => return,
+            Err(error) => tracing::warn!(%error, "the database does not say what time it is"),
+        }
+    }
+}
+
 /// Claims due flows until the service stops.
 pub async fn run(app: Arc<App>) {
     let claimed = TaskTracker::new();

@@ -2,7 +2,7 @@
 
 use super::{
     Database, audit, rows, sql,
-    tx::{DbError, End, Line, Statement, Tx, Value, Work, number, values},
+    tx::{DbError, Dialect, End, Line, Statement, Tx, Value, Work, number, values},
 };
 use async_trait::async_trait;
 use domain::{
@@ -11,6 +11,12 @@ use domain::{
 };
 use engine::store::{Begun, Commit, Committed, Guard, Request, Row, Start, Store, StoreError};
 use std::time::Duration;
+
+/// Whether a transaction took place is not known when its acknowledgement is lost, so it is run
+/// again until it is: it finds itself. So often, so far apart; then the flow waits for its lease
+/// to end.
+const PATIENCE: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// The flows in a database.
 #[derive(Clone, Debug)]
@@ -36,11 +42,46 @@ impl Journal {
 #[async_trait]
 impl Store for Journal {
     async fn begin(&self, start: Start) -> Result<Begun, StoreError> {
-        self.database.write(Begin(start)).await
+        let id = start.id;
+        let mut failures = 0;
+        loop {
+            let error = match self.database.write(Begin(start.clone())).await {
+                // An earlier try was written, and its acknowledgement was lost.
+                Ok(Begun::Known { row, .. }) if row.id == id => return Ok(Begun::Started(row)),
+                Ok(begun @ Begun::Started(_)) => return Ok(begun),
+                Ok(begun) if failures == 0 => return Ok(begun),
+                Ok(begun) => {
+                    return Ok(self.load(id).await?.map_or(begun, Begun::Started));
+                }
+                Err(error) => error,
+            };
+            failures += 1;
+            if failures > PATIENCE {
+                return Err(error);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, StoreError> {
-        self.database.write(Apply(commit.clone())).await
+        let mut failures = 0;
+        loop {
+            let error = match self.database.write(Apply(commit.clone())).await {
+                // An earlier try was written, and its acknowledgement was lost.
+                Ok(Committed::LeaseLost) if failures > 0 => {
+                    let row = self.load(commit.row.id).await?;
+                    let ours = row.is_some_and(|row| row == commit.row);
+                    return Ok(if ours { Committed::Yes } else { Committed::LeaseLost });
+                }
+                Ok(committed) => return Ok(committed),
+                Err(error) => error,
+            };
+            failures += 1;
+            if failures > PATIENCE {
+                return Err(error);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     async fn claim(&self, now: At, lease: Duration, most: usize) -> Result<Vec<Row>, StoreError> {
@@ -364,7 +405,11 @@ impl Work for Claim {
     type Output = Vec<Row>;
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<End<Vec<Row>>, DbError> {
-        let lines = tx.rows(sql::CLAIM, &values![self.now, self.until, self.most]).await?;
+        let claim = match T::DIALECT {
+            Dialect::Sqlite => sql::CLAIM,
+            Dialect::Postgres => sql::CLAIM_BESIDE_OTHERS,
+        };
+        let lines = tx.rows(claim, &values![self.now, self.until, self.most]).await?;
         let read = |line: &Line| match rows::read(line) {
             Ok((row, _)) => Some(row),
             Err(error) => {

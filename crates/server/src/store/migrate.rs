@@ -4,54 +4,123 @@ use anyhow::{Context, bail};
 use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
 
-/// The files, oldest first. A file that was released is never edited: a change is a new file.
-const SQLITE: [(&str, &str); 6] = [
-    ("0001_init", include_str!("migrations/sqlite/0001_init.sql")),
-    ("0002_acts", include_str!("migrations/sqlite/0002_acts.sql")),
-    ("0003_customers", include_str!("migrations/sqlite/0003_customers.sql")),
-    ("0004_verdicts", include_str!("migrations/sqlite/0004_verdicts.sql")),
-    ("0005_search", include_str!("migrations/sqlite/0005_search.sql")),
-    ("0006_staff", include_str!("migrations/sqlite/0006_staff.sql")),
+macro_rules! changes {
+    ($($name:literal),* $(,)?) => {
+        [$(Change {
+            name: $name,
+            sqlite: include_str!(concat!("migrations/sqlite/", $name, ".sql")),
+            postgres: include_str!(concat!("migrations/postgres/", $name, ".sql")),
+        }),*]
+    };
+}
+
+/// One version of the schema, in each dialect.
+struct Change {
+    name: &'static str,
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+/// Oldest first. A file that was released is never edited: a change is a new file.
+const CHANGES: &[Change] = &changes![
+    "0001_init",
+    "0002_acts",
+    "0003_customers",
+    "0004_verdicts",
+    "0005_search",
+    "0006_staff",
 ];
 
-/// Brings the schema up to date and returns the names of what was applied.
+const REMEMBER: &str = "CREATE TABLE IF NOT EXISTS schema_migration \
+    (name TEXT NOT NULL PRIMARY KEY, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)";
+const KNOWN: &str = "SELECT name, checksum FROM schema_migration ORDER BY name";
+
+/// What is still to be applied, given what was.
 ///
 /// # Errors
 /// Where the database is newer than this program, or a file that it was made from was edited.
-pub fn sqlite(connection: &mut Connection, now_us: i64) -> anyhow::Result<Vec<&'static str>> {
-    connection.execute_batch(
-        "CREATE TABLE IF NOT EXISTS schema_migration \
-         (name TEXT NOT NULL PRIMARY KEY, checksum TEXT NOT NULL, applied_at BIGINT NOT NULL)",
-    )?;
-    let transaction =
-        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive)?;
-    let known: Vec<(String, String)> = transaction
-        .prepare("SELECT name, checksum FROM schema_migration ORDER BY name")?
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
-    for (name, checksum) in &known {
-        match SQLITE.iter().find(|(file, _)| file == name) {
+fn missing(
+    known: &[(String, String)],
+    text: fn(&Change) -> &'static str,
+) -> anyhow::Result<Vec<&'static Change>> {
+    for (name, checksum) in known {
+        match CHANGES.iter().find(|change| change.name == name) {
             None => bail!(
                 "the database has the schema change {name}, which this version of Kaeru does not \
                  know: it was written by a newer version. Run that one, or restore a backup"
             ),
-            Some((_, sql)) if digest(sql) != *checksum => bail!(
+            Some(change) if digest(text(change)) != *checksum => bail!(
                 "the schema change {name} is not the one that this database was made with. Use an \
                  unmodified release"
             ),
             Some(_) => {}
         }
     }
+    let unknown = |change: &&Change| known.iter().all(|(name, _)| name != change.name);
+    Ok(CHANGES.iter().filter(unknown).collect())
+}
+
+/// Brings the schema up to date and returns the names of what was applied.
+///
+/// # Errors
+/// Where the database is newer than this program, or a file that it was made from was edited.
+pub fn sqlite(connection: &mut Connection, now_us: i64) -> anyhow::Result<Vec<&'static str>> {
+    connection.execute_batch(REMEMBER)?;
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Exclusive)?;
+    let known: Vec<(String, String)> = transaction
+        .prepare(KNOWN)?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
     let mut applied = Vec::new();
-    for (name, sql) in SQLITE.iter().skip(known.len()) {
-        transaction.execute_batch(sql).with_context(|| format!("schema change {name}"))?;
+    for Change { name, sqlite, .. } in missing(&known, |change| change.sqlite)? {
+        transaction.execute_batch(sqlite).with_context(|| format!("schema change {name}"))?;
         transaction.execute(
             "INSERT INTO schema_migration (name, checksum, applied_at) VALUES (?1, ?2, ?3)",
-            params![name, digest(sql), now_us],
+            params![name, digest(sqlite), now_us],
         )?;
         applied.push(*name);
     }
     transaction.commit()?;
+    Ok(applied)
+}
+
+/// Any number: whoever migrates holds this lock until the transaction's end.
+const LOCK: i64 = 0x006B_6165_7275;
+
+/// The same on PostgreSQL, where many processes may start at once: one of them migrates, the
+/// others wait for it.
+///
+/// # Errors
+/// As [`sqlite`].
+pub async fn postgres(
+    client: &mut tokio_postgres::Client,
+    now_us: i64,
+) -> anyhow::Result<Vec<&'static str>> {
+    let transaction = client.transaction().await?;
+    transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
+    transaction.batch_execute(REMEMBER).await?;
+    let known: Vec<(String, String)> = transaction
+        .query(KNOWN, &[])
+        .await?
+        .iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+        .collect::<Result<_, tokio_postgres::Error>>()?;
+    let mut applied = Vec::new();
+    for Change { name, postgres, .. } in missing(&known, |change| change.postgres)? {
+        transaction
+            .batch_execute(postgres)
+            .await
+            .with_context(|| format!("schema change {name}"))?;
+        transaction
+            .execute(
+                "INSERT INTO schema_migration (name, checksum, applied_at) VALUES ($1, $2, $3)",
+                &[name, &digest(postgres), &now_us],
+            )
+            .await?;
+        applied.push(*name);
+    }
+    transaction.commit().await?;
     Ok(applied)
 }
 
@@ -67,7 +136,7 @@ mod tests {
     #[test]
     fn a_schema_is_made_once() {
         let mut connection = Connection::open_in_memory().unwrap();
-        let names: Vec<_> = SQLITE.iter().map(|(name, _)| *name).collect();
+        let names: Vec<_> = CHANGES.iter().map(|change| change.name).collect();
         assert_eq!(sqlite(&mut connection, 1).unwrap(), names);
         assert!(sqlite(&mut connection, 2).unwrap().is_empty());
     }

@@ -8,6 +8,7 @@ pub mod coupons;
 pub mod customers;
 pub mod journal;
 pub mod migrate;
+mod postgres;
 pub mod reads;
 pub mod reviews;
 mod rows;
@@ -22,28 +23,41 @@ pub use journal::Journal;
 use anyhow::bail;
 use domain::At;
 use engine::store::StoreError;
+use postgres::Postgres;
 use sqlite::Sqlite;
 use std::{borrow::Cow, fmt, path::PathBuf, sync::Arc};
 use tx::{Line, Value, Work};
 
 /// Where the data is, read from `database.url`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Location {
     Sqlite(PathBuf),
+    /// The whole URL, password included: never printed.
+    Postgres(String),
 }
 
 impl Location {
-    /// Reads `sqlite://kaeru.db` or `sqlite:///var/lib/kaeru/kaeru.db`.
+    /// Reads `sqlite://kaeru.db`, `sqlite:///var/lib/kaeru/kaeru.db` or `postgres://user@host/db`.
     ///
     /// # Errors
     /// Where it is neither, saying what it may be.
     pub fn parse(url: &str) -> anyhow::Result<Self> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self::Postgres(url.to_owned()));
+        }
         match url.strip_prefix("sqlite://").filter(|path| !path.is_empty()) {
             Some(path) => Ok(Self::Sqlite(PathBuf::from(path))),
             None => bail!(
-                "database.url: {url:?} is not a database that this version knows. Use sqlite://FILE"
+                "database.url: this is not a database that this version knows. Use sqlite://FILE \
+                 or postgres://USER@HOST/DATABASE"
             ),
         }
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -51,6 +65,7 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => path.display().fmt(f),
+            Self::Postgres(_) => f.write_str("the PostgreSQL database"),
         }
     }
 }
@@ -59,6 +74,7 @@ impl fmt::Display for Location {
 #[derive(Clone, Debug)]
 pub enum Database {
     Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>),
 }
 
 impl Database {
@@ -70,6 +86,7 @@ impl Database {
     pub async fn open(location: &Location, now: At) -> anyhow::Result<Self> {
         match location {
             Location::Sqlite(path) => Ok(Self::Sqlite(Arc::new(Sqlite::open(path, now)?))),
+            Location::Postgres(url) => Self::connect(url, now).await,
         }
     }
 
@@ -80,6 +97,19 @@ impl Database {
     pub async fn open_beside(location: &Location, now: At) -> anyhow::Result<Self> {
         match location {
             Location::Sqlite(path) => Ok(Self::Sqlite(Arc::new(Sqlite::open_beside(path, now)?))),
+            Location::Postgres(url) => Self::connect(url, now).await,
+        }
+    }
+
+    async fn connect(url: &str, now: At) -> anyhow::Result<Self> {
+        Ok(Self::Postgres(Arc::new(Postgres::open(url, now.0).await?)))
+    }
+
+    /// The time that all processes on this database share; `None` where there is only one.
+    pub async fn now(&self) -> Result<Option<At>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(postgres) => postgres.now().await.map(|now| Some(At(now))),
         }
     }
 
@@ -87,6 +117,7 @@ impl Database {
     async fn write<W: Work>(&self, work: W) -> Result<W::Output, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.write(work).await,
+            Self::Postgres(postgres) => postgres.write(work).await,
         }
     }
 
@@ -98,6 +129,7 @@ impl Database {
     ) -> Result<Vec<Line>, StoreError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.read(sql.into(), values).await,
+            Self::Postgres(postgres) => postgres.read(sql.into(), values).await,
         }
     }
 }

@@ -41,9 +41,15 @@ pub const FLOW_MOVE: &str = "UPDATE flow SET state = ?4, body = ?5, version = ve
 
 pub const NEXT_DUE: &str = "SELECT min(due_at) FROM flow WHERE due_at IS NOT NULL";
 
-/// ?3: at most so many. PostgreSQL adds FOR UPDATE SKIP LOCKED to the inner select.
+/// ?3: at most so many.
 pub const CLAIM: &str = "UPDATE flow SET epoch = epoch + 1, due_at = ?2 WHERE id IN \
     (SELECT id FROM flow WHERE due_at IS NOT NULL AND due_at <= ?1 ORDER BY due_at LIMIT ?3) \
+    RETURNING id, kind, body, terms, version, epoch, due_at, tries, fingerprint";
+
+/// The same where others claim at the same time.
+pub const CLAIM_BESIDE_OTHERS: &str = "UPDATE flow SET epoch = epoch + 1, due_at = ?2 WHERE id IN \
+    (SELECT id FROM flow WHERE due_at IS NOT NULL AND due_at <= ?1 ORDER BY due_at LIMIT ?3 \
+    FOR UPDATE SKIP LOCKED) \
     RETURNING id, kind, body, terms, version, epoch, due_at, tries, fingerprint";
 
 pub const SEIZE: &str = "UPDATE flow SET epoch = epoch + 1, due_at = ?2 WHERE id = ?1 \

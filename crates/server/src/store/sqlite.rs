@@ -3,7 +3,7 @@
 
 use super::{
     migrate, sql,
-    tx::{DbError, Line, Statement, Tx, Value, Work},
+    tx::{DbError, Dialect, Line, Statement, Tx, Value, Work},
     writer::Writer,
 };
 use anyhow::Context;
@@ -197,11 +197,9 @@ fn query(connection: &Connection, sql: &str, values: &[Value<'_>]) -> Result<Vec
 struct SqliteTx<'a>(&'a mut Connection);
 
 impl Tx for SqliteTx<'_> {
-    async fn rows(
-        &mut self,
-        sql: &'static str,
-        values: &[Value<'_>],
-    ) -> Result<Vec<Line>, DbError> {
+    const DIALECT: Dialect = Dialect::Sqlite;
+
+    async fn rows(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Line>, DbError> {
         query(self.0, sql, values)
     }
 

@@ -178,11 +178,20 @@ pub struct Statement<'a> {
     pub values: Vec<Value<'a>>,
 }
 
+/// Where the databases differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    Sqlite,
+    Postgres,
+}
+
 /// An open transaction.
 pub trait Tx: Send {
+    const DIALECT: Dialect;
+
     fn rows(
         &mut self,
-        sql: &'static str,
+        sql: &str,
         values: &[Value<'_>],
     ) -> impl Future<Output = Result<Vec<Line>, DbError>> + Send;
 
@@ -197,7 +206,7 @@ pub trait Tx: Send {
     /// The first row, if any came.
     fn row(
         &mut self,
-        sql: &'static str,
+        sql: &str,
         values: &[Value<'_>],
     ) -> impl Future<Output = Result<Option<Line>, DbError>> + Send {
         async move { Ok(self.rows(sql, values).await?.into_iter().next()) }

@@ -6,6 +6,8 @@ mod faults;
 mod http_api;
 mod kill;
 mod laws;
+mod postgres;
 mod process;
+mod replicas;
 mod staff_api;
 mod support;

@@ -1,0 +1,278 @@
+//! PostgreSQL: many replicas on one database. Transactions run in tasks of their own, so that a
+//! dropped request leaves none open; statements that need no answer travel together.
+
+use super::{
+    migrate,
+    tx::{DbError, Dialect, End, Line, Statement, Tx, Value, Work},
+};
+use anyhow::Context;
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use engine::store::StoreError;
+use rustls_platform_verifier::ConfigVerifierExt;
+use std::{borrow::Cow, time::Duration};
+use tokio_postgres::{
+    Config, Row,
+    config::SslMode,
+    error::SqlState,
+    types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked},
+};
+
+/// Connections of one process, where the URL does not say (`?application_name=…` and the like are
+/// PostgreSQL's own).
+const CONNECTIONS: usize = 16;
+/// A connection is waited for so long.
+const WAIT: Duration = Duration::from_secs(5);
+/// A transaction that others were in the way of is run so often.
+const TRIES: u32 = 10;
+
+pub struct Postgres {
+    pool: Pool,
+}
+
+impl std::fmt::Debug for Postgres {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Postgres")
+    }
+}
+
+impl Postgres {
+    /// Connects, and brings the schema up to date; safe from many processes at once.
+    ///
+    /// # Errors
+    /// Where the database does not answer, or is of a newer version.
+    pub async fn open(url: &str, now_us: i64) -> anyhow::Result<Self> {
+        let config: Config = url.parse().context("database.url")?;
+        let recycling_method = RecyclingMethod::Fast;
+        let manager = ManagerConfig { recycling_method };
+        let manager = match config.get_ssl_mode() {
+            SslMode::Disable => Manager::from_config(config, tokio_postgres::NoTls, manager),
+            _ => {
+                let tls = rustls::ClientConfig::with_platform_verifier()
+                    .context("the system's root certificates")?;
+                let tls = tokio_postgres_rustls::MakeRustlsConnect::new(tls);
+                Manager::from_config(config, tls, manager)
+            }
+        };
+        let pool = Pool::builder(manager)
+            .max_size(CONNECTIONS)
+            .wait_timeout(Some(WAIT))
+            .create_timeout(Some(WAIT))
+            .runtime(Runtime::Tokio1)
+            .build()?;
+        let postgres = Self { pool };
+        let mut client = postgres.pool.get().await.context("database.url: cannot connect")?;
+        migrate::postgres(&mut client, now_us).await?;
+        drop(client);
+        Ok(postgres)
+    }
+
+    async fn client(&self) -> Result<Object, DbError> {
+        self.pool.get().await.map_err(|error| DbError::Failed(error.to_string()))
+    }
+
+    /// Runs the work in a transaction of its own, again where others were in the way.
+    pub async fn write<W: Work>(&self, work: W) -> Result<W::Output, StoreError> {
+        let pool = self.pool.clone();
+        let task = tokio::spawn(async move {
+            let mut pause = Duration::from_millis(2);
+            let mut tries = 1;
+            loop {
+                match once(&pool, &work).await {
+                    Err(DbError::Conflict(_)) if tries < TRIES => {
+                        metrics::counter!("kaeru_store_conflicts_total").increment(1);
+                        let jitter = crate::ids::random() % 1_000;
+                        tokio::time::sleep(pause + Duration::from_micros(jitter)).await;
+                        pause = (pause * 2).min(Duration::from_millis(200));
+                        tries += 1;
+                    }
+                    outcome => return outcome,
+                }
+            }
+        });
+        metrics::counter!("kaeru_store_commits_total").increment(1);
+        let outcome = task.await.map_err(|error| StoreError(error.to_string()))?;
+        if outcome.is_err() {
+            metrics::counter!("kaeru_store_errors_total").increment(1);
+        }
+        Ok(outcome?)
+    }
+
+    pub async fn read(
+        &self,
+        sql: Cow<'static, str>,
+        values: Vec<Value<'static>>,
+    ) -> Result<Vec<Line>, StoreError> {
+        let client = self.client().await?;
+        Ok(query(&client, &sql, &values).await?)
+    }
+
+    /// The database's time, in microseconds since 1970.
+    pub async fn now(&self) -> Result<i64, StoreError> {
+        let sql = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+        let lines = self.read(Cow::Borrowed(sql), vec![]).await?;
+        Ok(lines.first().map_or(Ok(0), |line| line.int(0))?)
+    }
+}
+
+async fn once<W: Work>(pool: &Pool, work: &W) -> Result<W::Output, DbError> {
+    let client = pool.get().await.map_err(|error| DbError::Failed(error.to_string()))?;
+    let mut tx = PostgresTx { client: &client, begun: false };
+    let end = work.run(&mut tx).await;
+    let begun = tx.begun;
+    let (last, outcome) = match end {
+        Ok(End::Commit(output)) => ("COMMIT", Ok(output)),
+        Ok(End::RollBack(output)) => ("ROLLBACK", Ok(output)),
+        Err(error) => ("ROLLBACK", Err(error)),
+    };
+    if !begun {
+        return outcome;
+    }
+    match client.batch_execute(last).await {
+        Ok(()) => outcome,
+        Err(error) => {
+            // What state it is in nobody knows: it is not used again.
+            drop(Object::take(client));
+            match outcome {
+                // Rolled back or not, nothing was written.
+                Ok(output) if last == "ROLLBACK" => Ok(output),
+                Ok(_) => Err(error.into()),
+                Err(first) => Err(first),
+            }
+        }
+    }
+}
+
+/// An open transaction. It begins together with its first statement.
+struct PostgresTx<'a> {
+    client: &'a Object,
+    begun: bool,
+}
+
+impl PostgresTx<'_> {
+    async fn begin(&mut self) -> Result<(), DbError> {
+        if !self.begun {
+            self.begun = true;
+            self.client.batch_execute("BEGIN").await?;
+        }
+        Ok(())
+    }
+}
+
+impl Tx for PostgresTx<'_> {
+    const DIALECT: Dialect = Dialect::Postgres;
+
+    async fn rows(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Line>, DbError> {
+        let client = self.client;
+        let statement = prepare(client, sql, values).await?;
+        let parameters = parameters(values);
+        let (begun, rows) = futures::join!(self.begin(), client.query(&statement, &parameters));
+        begun?;
+        rows?.iter().map(line).collect()
+    }
+
+    async fn run(&mut self, statements: &[Statement<'_>]) -> Result<usize, DbError> {
+        let client = self.client;
+        let mut prepared = Vec::with_capacity(statements.len());
+        for statement in statements {
+            prepared.push(prepare(client, statement.sql, &statement.values).await?);
+        }
+        let parameters: Vec<_> =
+            statements.iter().map(|statement| parameters(&statement.values)).collect();
+        let runs = prepared
+            .iter()
+            .zip(&parameters)
+            .map(|(statement, values)| client.execute(statement, values));
+        let (begun, results) = futures::join!(self.begin(), futures::future::join_all(runs));
+        begun?;
+        for (index, result) in results.into_iter().enumerate() {
+            match result? {
+                0 => return Ok(index),
+                1 => {}
+                more => {
+                    let sql = statements[index].sql;
+                    return Err(DbError::Failed(format!("{more} rows, not one: {sql}")));
+                }
+            }
+        }
+        Ok(statements.len())
+    }
+}
+
+async fn query(client: &Object, sql: &str, values: &[Value<'_>]) -> Result<Vec<Line>, DbError> {
+    let statement = prepare(client, sql, values).await?;
+    client.query(&statement, &parameters(values)).await?.iter().map(line).collect()
+}
+
+/// Kept by the connection. The types are said, so that two parameters can be compared with each
+/// other.
+async fn prepare(
+    client: &Object,
+    sql: &str,
+    values: &[Value<'_>],
+) -> Result<tokio_postgres::Statement, DbError> {
+    let types: Vec<Type> = values
+        .iter()
+        .map(|value| match value {
+            Value::Null => Type::UNKNOWN,
+            Value::Int(_) => Type::INT8,
+            Value::Text(_) => Type::TEXT,
+            Value::Blob(_) => Type::BYTEA,
+        })
+        .collect();
+    Ok(client.prepare_typed_cached(&sql.replace('?', "$"), &types).await?)
+}
+
+fn parameters<'a>(values: &'a [Value<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {
+    values.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(
+        &self,
+        of: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Value::Null => Ok(IsNull::Yes),
+            Value::Int(number) => number.to_sql(of, out),
+            Value::Text(text) => text.as_ref().to_sql(of, out),
+            Value::Blob(bytes) => bytes.as_ref().to_sql(of, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+fn line(row: &Row) -> Result<Line, DbError> {
+    let value = |index: usize| -> Result<Value<'static>, tokio_postgres::Error> {
+        Ok(match *row.columns()[index].type_() {
+            Type::INT8 => row.try_get::<_, Option<i64>>(index)?.into(),
+            Type::INT4 => row.try_get::<_, Option<i32>>(index)?.map(i64::from).into(),
+            Type::BYTEA => row
+                .try_get::<_, Option<Vec<u8>>>(index)?
+                .map_or(Value::Null, |bytes| Value::Blob(Cow::Owned(bytes))),
+            _ => row.try_get::<_, Option<String>>(index)?.into(),
+        })
+    };
+    Ok(Line((0..row.len()).map(value).collect::<Result<_, _>>()?))
+}
+
+impl From<tokio_postgres::Error> for DbError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let conflicts = [
+            &SqlState::T_R_SERIALIZATION_FAILURE,
+            &SqlState::T_R_DEADLOCK_DETECTED,
+            // Two of the same at once: run again, the second finds the first.
+            &SqlState::UNIQUE_VIOLATION,
+        ];
+        let text = error.as_db_error().map_or_else(|| error.to_string(), |of| of.to_string());
+        match error.code() {
+            Some(code) if conflicts.contains(&code) => Self::Conflict(text),
+            _ => Self::Failed(text),
+        }
+    }
+}

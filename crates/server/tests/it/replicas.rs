@@ -1,0 +1,1 @@
+//! Several `kaeru serve` on one PostgreSQL and one sandbox.
