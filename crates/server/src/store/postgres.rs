@@ -20,6 +20,10 @@ use tokio_postgres::{
 /// Connections of one process, where the URL does not say (`?application_name=…` and the like are
 /// PostgreSQL's own).
 const CONNECTIONS: usize = 16;
+/// A process that stands still in the middle of a transaction must not hold its locks for long, nor
+/// wait for another's.
+const LIMITS: &str = "-c idle_in_transaction_session_timeout=5s -c lock_timeout=10s \
+    -c statement_timeout=30s";
 /// A connection is waited for so long.
 const WAIT: Duration = Duration::from_secs(5);
 /// A transaction that others were in the way of is run so often.
@@ -41,7 +45,9 @@ impl Postgres {
     /// # Errors
     /// Where the database does not answer, or is of a newer version.
     pub async fn open(url: &str, now_us: i64) -> anyhow::Result<Self> {
-        let config: Config = url.parse().context("database.url")?;
+        let mut config: Config = url.parse().context("database.url")?;
+        let options = config.get_options().map_or_else(String::new, |given| format!("{given} "));
+        config.options(format!("{options}{LIMITS}")).connect_timeout(WAIT);
         let recycling_method = RecyclingMethod::Fast;
         let manager = ManagerConfig { recycling_method };
         let manager = match config.get_ssl_mode() {

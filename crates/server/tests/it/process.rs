@@ -17,6 +17,16 @@ impl Drop for Process {
     }
 }
 
+impl Process {
+    /// Sends it a signal, such as `STOP`.
+    pub fn signal(&self, name: &str) -> anyhow::Result<()> {
+        let id = self.0.id().to_string();
+        let sent = Command::new("kill").args([format!("-{name}"), id]).status()?;
+        anyhow::ensure!(sent.success(), "kill -{name}");
+        Ok(())
+    }
+}
+
 /// Starts the binary and reads the first address that it prints.
 pub fn start(arguments: &[&str]) -> anyhow::Result<(Process, String)> {
     let mut child = Command::new(env!("CARGO_BIN_EXE_kaeru"))
