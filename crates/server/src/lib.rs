@@ -6,6 +6,7 @@ pub mod app;
 pub mod clock;
 pub mod config;
 pub mod http_client;
+pub mod i18n;
 pub mod ids;
 mod outcome;
 pub mod points;

@@ -1,12 +1,8 @@
 //! The languages that customers read. One arm a problem, so that none is forgotten.
 
-use axum::http::{HeaderMap, header};
+pub use crate::i18n::Language;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Language {
-    English,
-    Japanese,
-}
+use axum::http::{HeaderMap, header};
 
 impl Language {
     /// The first language of `Accept-Language` that is spoken here, or the shop's own.
@@ -20,19 +16,12 @@ impl Language {
             .unwrap_or(Self::English)
     }
 
-    fn named(tag: &str) -> Option<Self> {
-        match tag.trim().split(['-', ';']).next()? {
-            "ja" => Some(Self::Japanese),
-            "en" => Some(Self::English),
-            _ => None,
-        }
-    }
-
     /// A problem's title, and what to do about it.
     pub fn problem(self, code: &str) -> (&'static str, &'static str) {
         match self {
             Self::English => english(code),
             Self::Japanese => japanese(code),
+            Self::Chinese => chinese(code),
         }
     }
 }
@@ -73,6 +62,23 @@ fn english(code: &str) -> (&'static str, &'static str) {
         "coupon-busy" => {
             ("Being worked on", "Another step on this coupon is under way. Look again in a moment.")
         }
+        "not-permitted" => ("Not permitted", "Your role may not do this. Ask an administrator."),
+        "sign-in-failed" => {
+            ("Could not sign in", "The e-mail address, the password or the code is wrong.")
+        }
+        "rate-limited" => ("Too many requests", "Please try again in a while."),
+        "review-settled" => ("Already settled", "Somebody has decided this case."),
+        "undo-too-late" => (
+            "Too late to take back",
+            "The time for taking it back yourself is over. Please ask the shop.",
+        ),
+        developer_s => protocol(developer_s),
+    }
+}
+
+/// What those who write programs meet.
+fn protocol(code: &str) -> (&'static str, &'static str) {
+    match code {
         "idempotency-key-missing" => (
             "Idempotency-Key is missing",
             "Send a new Idempotency-Key header (1 to 255 characters) with each new request, and \
@@ -164,6 +170,39 @@ fn japanese(code: &str) -> (&'static str, &'static str) {
     }
 }
 
+fn chinese(code: &str) -> (&'static str, &'static str) {
+    match code {
+        "unauthenticated" => ("請先登入", "登入已過期或無效。"),
+        "not-your-account" => ("不是您的帳戶", "請使用本人的帳戶操作。"),
+        "below-minimum" => ("點數太少", "請輸入不低於最低點數的數值。"),
+        "not-a-multiple" => ("點數單位不符", "請依規定的點數單位輸入。"),
+        "daily-limit-exceeded" => {
+            ("已達每日上限", "超過今天還能兌換的點數。請減少點數，或明天再試。")
+        }
+        "insufficient-points" => ("點數不足", "餘額低於要兌換的點數。"),
+        "conversion-in-doubt" => ("前一次兌換確認中", "請等候確認完成。您的點數不會遺失。"),
+        "unknown-customer" => ("找不到顧客", "找不到這位顧客的點數帳戶。"),
+        "shopify-unavailable" => ("無法發行優惠券", "沒有任何變更。請稍後再試。"),
+        "points-unavailable" => ("無法使用點數", "沒有任何變更。請稍後再試。"),
+        "coupon-already-used" => ("已使用", "折扣已套用於訂單，點數不會退還。"),
+        "coupon-expired" => ("已過期", "優惠券已過期，無法取消。"),
+        "coupon-already-cancelled" => ("已取消", "這張優惠券已取消，或正在取消。"),
+        "coupon-held" => ("保留中", "這張優惠券保留中。請解除保留或確認保留。"),
+        "coupon-not-held" => ("未保留", "這張優惠券沒有被保留。"),
+        "coupon-busy" => ("處理中", "這張優惠券的另一個步驟正在進行，請稍後再看。"),
+        "not-permitted" => ("沒有權限", "您的角色不能執行這項操作，請洽管理員。"),
+        "sign-in-failed" => ("無法登入", "電子郵件、密碼或驗證碼不正確。"),
+        "rate-limited" => ("請求過多", "請稍後再試。"),
+        "review-settled" => ("已處理", "這個案件已經有結論。"),
+        "undo-too-late" => ("已超過可自行取消的時間", "請聯絡商店。"),
+        "idempotency-in-progress" => ("處理中", "請稍候。"),
+        "not-found" => ("找不到", "沒有這個頁面，或您無法檢視。"),
+        "service-unavailable" => ("目前無法使用", "請稍後再試。"),
+        "internal-error" => ("發生錯誤", "已記錄下來。請稍後再試。"),
+        developer_s => english(developer_s),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +215,7 @@ mod tests {
             (Some("fr, ja;q=0.8, en;q=0.5"), "en", Language::Japanese),
             (Some("en-US,en"), "ja", Language::English),
             (Some("fr"), "ja", Language::Japanese),
+            (Some("zh-TW,zh;q=0.9"), "ja", Language::Chinese),
             (None, "ja", Language::Japanese),
             (None, "fr", Language::English),
         ] {
