@@ -41,8 +41,15 @@ calls! {
     ShopifyMetafield = "shopify.metafield",
     ShopifyCustomer = "shopify.customer",
     ShopifyOrders = "shopify.orders",
+    ShopifyCredit = "shopify.credit",
+    ShopifyCredits = "shopify.credits",
+    ShopifyCancel = "shopify.cancel",
+    ShopifyJob = "shopify.job",
+    ShopifyMerge = "shopify.merge",
+    ShopifyWebhooks = "shopify.webhooks",
     ShopifyShop = "shopify.shop",
     ShopifyToken = "shopify.token",
+    Webhook = "webhook",
 }
 
 impl Call {

@@ -31,6 +31,12 @@ pub enum Fault {
     Garbage,
     /// Not applied: Shopify's THROTTLED, the POS's 429.
     Throttle,
+    /// A webhook is never sent.
+    Drop,
+    /// A webhook is sent twice, with the same id.
+    Twice,
+    /// A webhook waits until a later one has been tried, but no longer than `after_s`.
+    Reorder,
 }
 
 impl Fault {
@@ -45,6 +51,9 @@ impl Fault {
         (Fault::Reset, "reset"),
         (Fault::Garbage, "garbage"),
         (Fault::Throttle, "throttle"),
+        (Fault::Drop, "drop"),
+        (Fault::Twice, "twice"),
+        (Fault::Reorder, "reorder"),
     ];
 
     pub fn from_name(name: &str) -> Option<Self> {
@@ -60,11 +69,21 @@ impl Fault {
         Self::ALL.iter().map(|(_, name)| *name).collect::<Vec<_>>().join(", ")
     }
 
+    /// Whether the call can go wrong in this way.
+    pub fn fits(self, call: Call) -> bool {
+        match self {
+            Self::Late => true,
+            Self::Drop | Self::Twice | Self::Reorder => call == Call::Webhook,
+            _ => call != Call::Webhook,
+        }
+    }
+
     /// Seconds: the delay of `late` and `apply_later`, the time a connection is held open.
     pub fn default_after(self) -> Duration {
         Duration::from_secs(match self {
             Self::Late => 20,
             Self::ApplyLater => 5,
+            Self::Reorder => 10,
             Self::ApplyNeverAnswer | Self::Never => 120,
             _ => 0,
         })

@@ -11,6 +11,7 @@
 //!
 //! It imports none of the other crates, so that it cannot share their mistakes.
 
+mod acts;
 mod books;
 mod bucket;
 mod calls;
@@ -24,6 +25,7 @@ mod reply;
 mod settings;
 mod shopify;
 mod switchboard;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -47,6 +49,7 @@ struct Inner {
     faults: faults::Faults,
     latency: latency::Latency,
     counters: calls::Counters,
+    sender: webhooks::Sender,
 }
 
 /// Why the sandbox could not be opened.
@@ -58,6 +61,9 @@ pub enum OpenError {
     /// The embedded Admin schema does not parse: a fault of this crate.
     #[error("the sandbox's Admin schema: {0}")]
     Schema(String),
+    /// The HTTP client that sends webhooks cannot be set up.
+    #[error("the sandbox's HTTP client: {0}")]
+    Client(#[from] reqwest::Error),
 }
 
 impl Sandbox {
@@ -75,9 +81,31 @@ impl Sandbox {
             faults: faults::Faults::default(),
             latency: latency::Latency::default(),
             counters: calls::Counters::default(),
+            sender: webhooks::Sender::new()?,
             options,
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let sandbox = Self { inner: Arc::new(inner) };
+        sandbox.aim()?;
+        sandbox.inner.sender.wake(&sandbox);
+        Ok(sandbox)
+    }
+
+    /// Points the webhooks where the options say; where they say nothing, the journal's word
+    /// stands.
+    fn aim(&self) -> Result<(), JournalError> {
+        let options = &self.inner.options;
+        self.inner.books.with(|open| {
+            let before = &open.books().webhooks.target;
+            if options.webhook_url.is_none() && !before.secret.is_empty() {
+                return Ok(());
+            }
+            let (url, secret) = (options.webhook_url.clone(), options.webhook_secret.clone());
+            let target = books::Target { url, secret };
+            if target == *before {
+                return Ok(());
+            }
+            Ok(open.commit(books::Entry::WebhookTarget(target))?)
+        })
     }
 
     /// Everything: Shopify under `/admin`, the POS under `/pos`, the switchboard under `/sandbox`.

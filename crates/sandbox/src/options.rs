@@ -35,6 +35,10 @@ pub struct Options {
     pub idempotency: bool,
     /// The POS honours `expires_at` when points are added.
     pub expiry: bool,
+    /// Where every webhook goes. `None`: where the journal says, or nowhere.
+    pub webhook_url: Option<String>,
+    /// Signs the webhooks.
+    pub webhook_secret: String,
     /// Shopify's rate limit: a standard plan by default.
     pub bucket: Bucket,
     /// Where every change of the books is written before it is answered. `None`: memory only.
@@ -48,6 +52,8 @@ pub struct Options {
     /// How much later than an order, or a change of it, `orders(query)` finds it so. `order(id)`
     /// knows it at once.
     pub orders_lag: Duration,
+    /// How long what is promised takes: `orderCancel`, `customerMerge`.
+    pub job_time: Duration,
 }
 
 impl Default for Options {
@@ -63,12 +69,15 @@ impl Default for Options {
             lookup: true,
             idempotency: false,
             expiry: true,
+            webhook_url: None,
+            webhook_secret: "demo-webhook-secret".into(),
             bucket: Bucket { maximum: 2_000, restore_per_s: 100 },
             journal: None,
             timezone: "Asia/Tokyo".into(),
             currency: "JPY".into(),
             usage_lag: Duration::from_secs(2),
             orders_lag: Duration::ZERO,
+            job_time: Duration::from_millis(300),
         }
     }
 }

@@ -60,6 +60,8 @@ where
     };
     tracing::info!(call = call.name(), fault = fault.name(), "spoiled on purpose");
     match fault {
+        // Faults of webhooks are set for webhooks only.
+        Fault::Drop | Fault::Twice | Fault::Reorder => apply(Mode::Apply).into_response(),
         Fault::Refuse => apply(Mode::Refuse).into_response(),
         Fault::Throttle => apply(Mode::Throttle).into_response(),
         Fault::ErrorBefore => server_error(call),

@@ -13,6 +13,15 @@ pub struct Settings {
     pub expiry: AtomicBool,
     pub usage_lag_ms: AtomicU64,
     pub orders_lag_ms: AtomicU64,
+    /// How long every webhook waits before it is sent.
+    pub webhook_delay_ms: AtomicU64,
+    /// How long a promised job takes.
+    pub job_ms: AtomicU64,
+    /// How much later than a cancellation the store credit goes back.
+    pub revert_lag_ms: AtomicU64,
+    /// Store credit that paid for a cancelled order goes back by itself, whatever is said of the
+    /// other payments.
+    pub auto_revert: AtomicBool,
 }
 
 impl Settings {
@@ -23,6 +32,10 @@ impl Settings {
             expiry: AtomicBool::new(options.expiry),
             usage_lag_ms: AtomicU64::new(millis(options.usage_lag)),
             orders_lag_ms: AtomicU64::new(millis(options.orders_lag)),
+            webhook_delay_ms: AtomicU64::new(0),
+            job_ms: AtomicU64::new(millis(options.job_time)),
+            revert_lag_ms: AtomicU64::new(0),
+            auto_revert: AtomicBool::new(true),
         }
     }
 }

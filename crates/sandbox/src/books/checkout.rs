@@ -18,6 +18,8 @@ pub struct Checkout {
     pub lines: Vec<CartLine>,
     /// A discount that staff gave by hand: its title and amount.
     pub manual: Option<(String, Decimal)>,
+    /// Paid by store credit, in the shop's currency.
+    pub credit: Decimal,
     /// Whether the rest is paid at once, by card; else the order waits for a bank transfer.
     pub paid: bool,
     /// The code was accepted before it died or was used up, and only now becomes an order.
@@ -40,6 +42,7 @@ pub enum Refusal {
     NotYetValid,
     UsedUp,
     BelowMinimum,
+    CreditAboveTotal,
 }
 
 impl Refusal {
@@ -52,6 +55,7 @@ impl Refusal {
             Self::NotYetValid => "code-not-yet-valid",
             Self::UsedUp => "code-used-up",
             Self::BelowMinimum => "below-minimum",
+            Self::CreditAboveTotal => "credit-above-total",
         }
     }
 
@@ -64,6 +68,7 @@ impl Refusal {
             Self::NotYetValid => "The code is not valid yet.",
             Self::UsedUp => "The code has been used.",
             Self::BelowMinimum => "The order is below the code's minimum.",
+            Self::CreditAboveTotal => "The store credit is more than what is to be paid.",
         }
     }
 }
@@ -102,17 +107,19 @@ impl Books {
             payments: Vec::new(),
             refunds: Vec::new(),
         };
-        let rest = order.total;
-        if !rest.is_zero() {
-            order.payments.push(Payment {
-                id: order.last_number() + 1,
-                kind: PaymentKind::Sale,
-                gateway: if cart.paid { Gateway::Card } else { Gateway::BankDeposit },
-                amount: rest,
-                pending: !cart.paid,
-                at: now,
-                parent: None,
-            });
+        if cart.credit > order.total {
+            return Err(Refusal::CreditAboveTotal);
+        }
+        let by = if cart.paid { Gateway::Card } else { Gateway::BankDeposit };
+        let rest = order.total - cart.credit;
+        for (gateway, amount, pending) in
+            [(Gateway::StoreCredit, cart.credit, false), (by, rest, !cart.paid)]
+        {
+            if !amount.is_zero() {
+                let (id, kind) = (order.last_number() + 1, PaymentKind::Sale);
+                let payment = Payment { id, kind, gateway, amount, pending, at: now, parent: None };
+                order.payments.push(payment);
+            }
         }
         Ok(order)
     }

@@ -3,10 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::coupon::Coupon;
+use super::credit::CreditTransaction;
 use super::customer::Metafield;
+use super::job::Job;
 use super::order::{Cancelled, Order};
 use super::points::{Answered, Movement};
-use crate::clock::Seconds;
+use super::webhook::{Delivery, Subscription, Target, Tried};
+use crate::clock::{Millis, Seconds};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -43,6 +46,37 @@ pub enum Entry {
     OrderCancelled {
         id: u64,
         cancelled: Cancelled,
+    },
+    CustomerDeleted {
+        id: u64,
+    },
+    CustomersMerged {
+        kept: u64,
+        deleted: u64,
+    },
+    CreditAccount {
+        id: u64,
+        customer: u64,
+        currency: String,
+    },
+    Credit {
+        account: u64,
+        transaction: CreditTransaction,
+    },
+    /// Promised, or as it now stands.
+    Job(Box<Job>),
+    /// Queued, to be sent.
+    Webhooks(Vec<Delivery>),
+    WebhookTried(Tried),
+    /// Sent once more, by hand.
+    WebhookAgain {
+        id: u64,
+        at: Millis,
+    },
+    WebhookTarget(Target),
+    Subscription(Subscription),
+    SubscriptionDeleted {
+        id: u64,
     },
     /// All of them or none.
     Together(Vec<Entry>),

@@ -1,18 +1,21 @@
 //! The books behind their lock, and the one way to change them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use super::coupon::{Coupon, Use};
+use super::coupon::{Buyers, Coupon, Use};
+use super::credit::Credits;
 use super::customer::{Customer, Metafield};
 use super::entry::{Entry, NewCustomer};
+use super::job::Job;
 use super::journal::{Journal, JournalError};
 use super::order::Order;
 use super::points::{Account, Accounts, Answered};
 use super::seed;
-use crate::clock;
+use super::webhook::Outbox;
+use crate::clock::{self, Millis};
 
 /// The first numbers of the gids that the sandbox gives out.
 const FIRST_DISCOUNT: u64 = 1_660_000_000_001;
@@ -31,6 +34,12 @@ pub struct Books {
     /// Discounts by code, folded: codes are case-insensitive.
     codes: HashMap<String, u64>,
     pub orders: BTreeMap<u64, Order>,
+    pub credits: Credits,
+    /// By the id of the `Job` gid.
+    pub jobs: BTreeMap<String, Job>,
+    /// Those not done yet: when, which.
+    jobs_due: BTreeSet<(Millis, String)>,
+    pub webhooks: Outbox,
     answers: HashMap<String, Answered>,
     next_discount: u64,
     next_code: u64,
@@ -100,6 +109,10 @@ impl Books {
             coupons: BTreeMap::new(),
             codes: HashMap::new(),
             orders: BTreeMap::new(),
+            credits: Credits::empty(),
+            jobs: BTreeMap::new(),
+            jobs_due: BTreeSet::new(),
+            webhooks: Outbox::empty(),
             answers: HashMap::new(),
             next_discount: FIRST_DISCOUNT,
             next_code: FIRST_CODE,
@@ -114,6 +127,11 @@ impl Books {
 
     pub fn answer(&self, key: &str) -> Option<&Answered> {
         self.answers.get(key)
+    }
+
+    /// The job that is due next.
+    pub fn next_job(&self) -> Option<&Job> {
+        self.jobs_due.first().and_then(|(_, id)| self.jobs.get(id))
     }
 
     /// Numbers for the next discount: its node and its code.
@@ -161,6 +179,23 @@ impl Books {
                     order.updated_at = cancelled.at;
                     order.cancelled = Some(cancelled);
                 }
+            }
+            Entry::CustomerDeleted { id } => {
+                self.customers.remove(&id);
+            }
+            Entry::CustomersMerged { kept, deleted } => self.merge(kept, deleted),
+            Entry::CreditAccount { id, customer, currency } => {
+                self.credits.open(id, customer, currency);
+            }
+            Entry::Credit { account, transaction } => self.credits.apply(account, transaction),
+            Entry::Job(job) => self.put_job(*job),
+            Entry::Webhooks(deliveries) => self.webhooks.queue(deliveries),
+            Entry::WebhookTried(tried) => self.webhooks.tried(&tried),
+            Entry::WebhookAgain { id, at } => self.webhooks.again(id, at),
+            Entry::WebhookTarget(target) => self.webhooks.target = target,
+            Entry::Subscription(new) => self.webhooks.subscribe(new),
+            Entry::SubscriptionDeleted { id } => {
+                self.webhooks.subscriptions.remove(&id);
             }
             Entry::Together(entries) => entries.into_iter().for_each(|entry| self.apply(entry)),
         }
@@ -224,6 +259,32 @@ impl Books {
 
     fn keep(&mut self, answered: Answered) {
         self.answers.insert(answered.key.clone(), answered);
+    }
+
+    /// Discounts, orders and accounts of credit follow; the POS knows nothing of it.
+    fn merge(&mut self, kept: u64, deleted: u64) {
+        self.customers.remove(&deleted);
+        for order in self.orders.values_mut().filter(|order| order.customer == deleted) {
+            order.customer = kept;
+        }
+        for coupon in self.coupons.values_mut() {
+            if let Buyers::Customers(only) = &mut coupon.buyers {
+                only.iter_mut().filter(|of| **of == deleted).for_each(|of| *of = kept);
+            }
+            let uses = coupon.uses.iter_mut().filter(|of| of.customer == deleted);
+            uses.for_each(|of| of.customer = kept);
+        }
+        self.credits.hand_over(deleted, kept);
+    }
+
+    fn put_job(&mut self, job: Job) {
+        let key = (job.due_at, job.id.clone());
+        if job.done.is_some() {
+            self.jobs_due.remove(&key);
+        } else {
+            self.jobs_due.insert(key);
+        }
+        self.jobs.insert(job.id.clone(), job);
     }
 
     fn place(&mut self, order: Order) {

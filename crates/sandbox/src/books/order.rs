@@ -161,6 +161,17 @@ impl CancelledBy {
             Self::Inventory => "INVENTORY",
         }
     }
+
+    pub fn from_reason(reason: &str) -> Self {
+        match reason {
+            "STAFF" => Self::Admin,
+            "CUSTOMER" => Self::Customer,
+            "DECLINED" => Self::Declined,
+            "FRAUD" => Self::Fraud,
+            "INVENTORY" => Self::Inventory,
+            _ => Self::Other,
+        }
+    }
 }
 
 impl Gateway {
@@ -226,8 +237,18 @@ impl Order {
         })
     }
 
-    pub fn repaid(&self) -> Decimal {
-        self.sum(|of| of.kind == PaymentKind::Refund)
+    /// What went back, by all means or by one.
+    pub fn repaid(&self, by: Option<Gateway>) -> Decimal {
+        self.sum(|of| of.kind == PaymentKind::Refund && by.is_none_or(|by| of.gateway == by))
+    }
+
+    /// What of a payment has not gone back yet.
+    pub fn refundable(&self, payment: &Payment) -> Decimal {
+        if payment.kind != PaymentKind::Sale || payment.pending {
+            return Decimal::ZERO;
+        }
+        payment.amount
+            - self.sum(|of| of.kind == PaymentKind::Refund && of.parent == Some(payment.id))
     }
 
     /// What is still to be paid.
@@ -244,7 +265,7 @@ impl Order {
 
     /// Shopify's `OrderDisplayFinancialStatus`.
     pub fn financial_status(&self) -> &'static str {
-        let (paid, repaid) = (self.paid(None), self.repaid());
+        let (paid, repaid) = (self.paid(None), self.repaid(None));
         let expired =
             self.cancelled.as_ref().is_some_and(|of| of.by == CancelledBy::ExpiredPayment);
         if !paid.is_zero() && repaid >= paid {

@@ -7,9 +7,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::coupon::{Buyers, Coupon, Status, Worth};
+use super::credit_view::{CreditsView, credits};
 use super::ledgers::Books;
-use super::order::{CancelledBy, Order};
+use super::order::{CancelledBy, Gateway, Line, Order};
 use super::points::Account;
+use super::webhook::{Delivery, DeliveryState, Topic};
 use crate::clock::{Millis, rfc3339_ms, rfc3339_s};
 
 /// The other side's truth.
@@ -20,9 +22,11 @@ pub struct BooksView {
     coupons: Vec<CouponView>,
     /// `loyalty.coupons` by the number of the customer's gid.
     metafields: BTreeMap<String, Value>,
-    /// Store credit is not emulated yet: always empty.
-    credits: BTreeMap<String, Value>,
+    /// Store credit by the number of the customer's gid; one account for each currency.
+    credits: BTreeMap<String, Vec<CreditsView>>,
     orders: Vec<OrderView>,
+    /// Newest first.
+    webhooks: Vec<DeliveryView>,
     /// Calls received, by name.
     pub calls: BTreeMap<&'static str, u64>,
     /// How often Shopify answered THROTTLED.
@@ -63,6 +67,22 @@ struct CouponView {
     ends_at: Option<String>,
 }
 
+#[derive(Serialize)]
+struct DeliveryView {
+    id: u64,
+    topic: Topic,
+    webhook_id: String,
+    event_id: String,
+    state: DeliveryState,
+    tries: u32,
+    /// What came of the last try: the status, or why there was none.
+    last: Option<String>,
+    fault: Option<String>,
+    triggered_at: String,
+    /// When it is tried next.
+    due_at: Option<String>,
+}
+
 /// An order as the books and the checkout show it.
 #[derive(Serialize)]
 pub struct OrderView {
@@ -75,10 +95,28 @@ pub struct OrderView {
     total: Decimal,
     created_at: String,
     updated_at: String,
+    lines: Vec<LineView>,
+    /// Paid by store credit.
+    credit: Decimal,
+    /// Went back, by whatever means.
+    refunded: Decimal,
+    /// Of that: to store credit.
+    credit_refunded: Decimal,
+    outstanding: Decimal,
     /// As Shopify's `displayFinancialStatus`.
     financial_status: &'static str,
     cancelled_at: Option<String>,
     cancelled_by: Option<CancelledBy>,
+}
+
+#[derive(Serialize)]
+struct LineView {
+    id: String,
+    title: String,
+    quantity: u32,
+    /// Not refunded yet.
+    left: u32,
+    price: Decimal,
 }
 
 impl BooksView {
@@ -92,8 +130,9 @@ impl BooksView {
             points: books.points.iter().map(|(id, of)| (id.clone(), account(of))).collect(),
             coupons: books.coupons.values().map(|of| coupon(of, now)).collect(),
             metafields: metafields.collect(),
-            credits: BTreeMap::new(),
+            credits: credits(books),
             orders: books.orders.values().map(OrderView::of).collect(),
+            webhooks: books.webhooks.deliveries.values().rev().map(delivery).collect(),
             calls: BTreeMap::new(),
             throttled: 0,
         }
@@ -112,10 +151,40 @@ impl OrderView {
             total: order.total,
             created_at: rfc3339_ms(order.created_at),
             updated_at: rfc3339_ms(order.updated_at),
+            lines: order.lines.iter().map(|of| line(of, order)).collect(),
+            credit: order.paid(Some(Gateway::StoreCredit)),
+            refunded: order.repaid(None),
+            credit_refunded: order.repaid(Some(Gateway::StoreCredit)),
+            outstanding: order.outstanding(),
             financial_status: order.financial_status(),
             cancelled_at: order.cancelled.as_ref().map(|cancelled| rfc3339_ms(cancelled.at)),
             cancelled_by: order.cancelled.as_ref().map(|cancelled| cancelled.by),
         }
+    }
+}
+
+fn line(of: &Line, order: &Order) -> LineView {
+    LineView {
+        id: of.id.to_string(),
+        title: of.title.clone(),
+        quantity: of.quantity,
+        left: order.quantity_left(of),
+        price: of.price,
+    }
+}
+
+fn delivery(of: &Delivery) -> DeliveryView {
+    DeliveryView {
+        id: of.id,
+        topic: of.topic,
+        webhook_id: of.webhook_id.clone(),
+        event_id: of.event_id.clone(),
+        state: of.state,
+        tries: of.tries,
+        last: of.last.clone(),
+        fault: of.fault.clone(),
+        triggered_at: rfc3339_ms(of.triggered_at),
+        due_at: (of.state == DeliveryState::Pending).then(|| rfc3339_ms(of.due_at)),
     }
 }
 

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
+use super::credit_view::AccountObject;
 use super::discount_view::DiscountNode;
 use super::execute::View;
 use super::graphql::{Connection, ConnectionOf, Field, Object, Out, gid};
 use super::metafields::Shown;
-use super::money::Money;
 use super::order_view::OrderObject;
 use crate::books::Customer;
 use crate::clock::rfc3339_s;
@@ -16,7 +16,7 @@ pub fn by_id(view: View<'_>, field: &Field, out: &mut Out<'_>) {
         .filter(|(kind, _)| *kind == "Customer")
         .map(|of| of.1);
     let customer = id.and_then(|id| view.books.customers.get(&id));
-    out.nullable(customer.map(CustomerObject), field);
+    out.nullable(customer.map(|customer| CustomerObject { customer, view }), field);
 }
 
 /// Customers, orders and discounts by gid; null in the place of each that there is not.
@@ -28,7 +28,8 @@ pub fn by_ids(view: View<'_>, field: &Field, out: &mut Out<'_>) {
         out.cost += u32::from(found.is_some());
         match found {
             Some(("Customer", id)) => {
-                out.nullable(view.books.customers.get(&id).map(CustomerObject), field);
+                let customer = view.books.customers.get(&id);
+                out.nullable(customer.map(|customer| CustomerObject { customer, view }), field);
             }
             Some(("Order", id)) => {
                 let order = view.books.orders.get(&id);
@@ -44,7 +45,10 @@ pub fn by_ids(view: View<'_>, field: &Field, out: &mut Out<'_>) {
     });
 }
 
-pub struct CustomerObject<'a>(pub &'a Customer);
+pub struct CustomerObject<'a> {
+    pub customer: &'a Customer,
+    pub view: View<'a>,
+}
 
 impl Object for CustomerObject<'_> {
     fn type_name(&self) -> &'static str {
@@ -52,7 +56,7 @@ impl Object for CustomerObject<'_> {
     }
 
     fn field(&self, field: &Field, out: &mut Out<'_>) {
-        let customer = self.0;
+        let customer = self.customer;
         match field.name.as_str() {
             "id" => out.gid("Customer", customer.id),
             "legacyResourceId" => out.text(&customer.id.to_string()),
@@ -68,10 +72,16 @@ impl Object for CustomerObject<'_> {
                 let key = field.text("key", out.variables);
                 out.nullable(customer.metafield(&namespace, &key).map(Shown), field);
             }
-            // True of every customer: nobody was ever given store credit here.
             "storeCreditAccounts" => {
-                let of = ConnectionOf::StoreCreditAccounts;
-                Connection::<Money<'_>>::write(of, Vec::new(), field, out);
+                let view = self.view;
+                let wanted = field.text("query", out.variables);
+                let wanted = wanted.strip_prefix("currency_code:");
+                let nodes = view.books.credits.of(customer.id);
+                let nodes = nodes.filter(|account| wanted.is_none_or(|of| of == account.currency));
+                let nodes = nodes
+                    .map(|account| (account.id.to_string(), AccountObject { account, view }))
+                    .collect();
+                Connection::write(ConnectionOf::StoreCreditAccounts, nodes, field, out);
             }
             _ => out.unanswered("Customer", field),
         }

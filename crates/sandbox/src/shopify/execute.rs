@@ -10,7 +10,11 @@ use serde_json::{Value, json};
 use super::graphql::{Compiled, Field, Operation, Out, Variables};
 use super::http::Cost;
 use super::root::Root;
-use super::{customers, discounts, metafields, orders, shop};
+use super::{
+    credits, customer_merge, customers, discounts, metafields, order_cancel, orders, shop,
+    subscriptions,
+};
+use crate::acts::{Act, background};
 use crate::books::{Books, Open};
 use crate::bucket::Level;
 use crate::clock::{self, Millis};
@@ -38,6 +42,10 @@ pub struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    pub fn after(act: &'a Act<'_>) -> Self {
+        Self::of(act.open, act.now, act.sandbox)
+    }
+
     pub fn of(open: &'a Open, now: Millis, sandbox: &'a Sandbox) -> Self {
         let usage_lag = settings::ms(&sandbox.inner.settings.usage_lag_ms);
         let orders_lag = settings::ms(&sandbox.inner.settings.orders_lag_ms);
@@ -110,6 +118,7 @@ fn run_roots(
     out: &mut Out<'_>,
 ) -> io::Result<()> {
     let now = clock::now_ms();
+    background::settle(sandbox, open, now)?;
     out.json("{");
     for (at, (root, field)) in operation.roots.iter().enumerate() {
         if at > 0 {
@@ -159,7 +168,49 @@ fn run_root(
             let done = metafields::set(field, out.variables, refuse, open, now)?;
             out.object(&done, field);
         }
+        Root::StoreCreditCredit
+        | Root::StoreCreditDebit
+        | Root::OrderCancel
+        | Root::CustomerMerge
+        | Root::WebhookSubscriptionCreate
+        | Root::WebhookSubscriptionDelete => {
+            return act(root, field, refuse, Act { sandbox, open, now }, out);
+        }
         _ => read(root, field, View::of(open, now, sandbox), out),
+    }
+    Ok(())
+}
+
+/// The mutations that cause more than one thing.
+fn act(
+    root: Root,
+    field: &Field,
+    refuse: bool,
+    mut act: Act<'_>,
+    out: &mut Out<'_>,
+) -> io::Result<()> {
+    let (variables, act) = (out.variables, &mut act);
+    match root {
+        Root::StoreCreditCredit => {
+            credits::credit(field, variables, refuse, act)?.write(true, act, field, out);
+        }
+        Root::StoreCreditDebit => {
+            credits::debit(field, variables, refuse, act)?.write(false, act, field, out);
+        }
+        Root::OrderCancel => {
+            order_cancel::cancel(field, variables, refuse, act)?.write(act, field, out);
+        }
+        Root::CustomerMerge => {
+            customer_merge::merge(field, variables, refuse, act)?.write(act, field, out);
+        }
+        Root::WebhookSubscriptionCreate => {
+            let done = subscriptions::create(field, variables, refuse, act)?;
+            done.write("WebhookSubscriptionCreatePayload", act, field, out);
+        }
+        _ => {
+            let done = subscriptions::delete(field, variables, refuse, act)?;
+            done.write("WebhookSubscriptionDeletePayload", act, field, out);
+        }
     }
     Ok(())
 }
@@ -175,6 +226,10 @@ fn read(root: Root, field: &Field, view: View<'_>, out: &mut Out<'_>) {
         Root::Orders => orders::search(view, field, out),
         Root::Shop => shop::shop(view, field, out),
         Root::AppInstallation => shop::app_installation(field, out),
+        Root::StoreCreditAccount => credits::by_id(view, field, out),
+        Root::Job => order_cancel::job(view, field, out),
+        Root::CustomerMergeStatus => customer_merge::status(view, field, out),
+        Root::WebhookSubscriptions => subscriptions::list(view, field, out),
         // The type's own name; and the mutations, which `run_root` has taken.
         _ => out.text("QueryRoot"),
     }

@@ -1,6 +1,9 @@
 //! A real-HTTP Shopify: Admin GraphQL 2026-10 with its errors, costs and throttling, and the token
 //! endpoint for client credentials.
 
+mod credit_view;
+mod credits;
+mod customer_merge;
 mod customers;
 mod discount_view;
 mod discounts;
@@ -10,11 +13,13 @@ mod http;
 mod metafields;
 mod money;
 mod oauth;
+mod order_cancel;
 mod order_parts;
 mod order_view;
 mod orders;
 mod root;
 mod shop;
+mod subscriptions;
 mod user_error;
 
 use axum::Router;

@@ -19,7 +19,6 @@ use crate::{Options, Sandbox};
 
 /// Seconds that a token is valid; Shopify says one less.
 const VALID_S: Seconds = 86_400;
-const SCOPE: &str = "read_discounts,write_discounts,read_customers,write_customers,read_orders";
 
 /// Answers a token request.
 pub async fn access_token(
@@ -57,7 +56,7 @@ fn grant(options: &Options, given: &Map<String, Value>) -> Reply {
     let expires = clock::now_ms().div_euclid(1_000) + VALID_S;
     let body = json!({
         "access_token": token(options, expires),
-        "scope": SCOPE,
+        "scope": super::shop::scopes(),
         "expires_in": VALID_S - 1,
     });
     Reply::json(StatusCode::OK, &body)

@@ -36,11 +36,11 @@ impl<'a> OrderObject<'a> {
             "totalDiscountsSet" => order.discount,
             "subtotalPriceSet" => order.subtotal - order.discount,
             "currentTotalPriceSet" if order.cancelled.is_some() => Decimal::ZERO,
-            "currentTotalPriceSet" => order.total - order.repaid(),
+            "currentTotalPriceSet" => order.total - order.repaid(None),
             "totalOutstandingSet" => order.outstanding(),
             "totalReceivedSet" => order.paid(None),
-            "totalRefundedSet" => order.repaid(),
-            "netPaymentSet" => order.paid(None) - order.repaid(),
+            "totalRefundedSet" => order.repaid(None),
+            "netPaymentSet" => order.paid(None) - order.repaid(None),
             _ => return None,
         })
     }
@@ -108,7 +108,8 @@ impl Object for OrderObject<'_> {
             "displayFulfillmentStatus" => out.text("UNFULFILLED"),
             "customer" => {
                 let customer = self.view.books.customers.get(&order.customer);
-                out.nullable(customer.map(CustomerObject), field);
+                let view = self.view;
+                out.nullable(customer.map(|customer| CustomerObject { customer, view }), field);
             }
             "email" => {
                 let customer = self.view.books.customers.get(&order.customer);
@@ -116,7 +117,7 @@ impl Object for OrderObject<'_> {
             }
             "fullyPaid" => out.flag(order.paid(None) >= order.total),
             "unpaid" => out.flag(order.paid(None) < order.total),
-            "refundable" => out.flag(order.paid(None) > order.repaid()),
+            "refundable" => out.flag(order.paid(None) > order.repaid(None)),
             "paymentGatewayNames" => {
                 let mut names: Vec<_> =
                     order.payments.iter().map(|payment| payment.gateway.name()).collect();

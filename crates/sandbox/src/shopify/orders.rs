@@ -81,7 +81,7 @@ enum Term {
 }
 
 #[derive(Clone, Copy)]
-enum Comparison {
+pub enum Comparison {
     Less,
     AtMost,
     AtLeast,
@@ -90,7 +90,7 @@ enum Comparison {
 
 impl Comparison {
     /// The comparison at the front of a filter's value, and the rest of it.
-    fn of(text: &str) -> Option<(Self, &str)> {
+    pub fn of(text: &str) -> Option<(Self, &str)> {
         Some(match text {
             v if v.starts_with(">=") => (Self::AtLeast, &v[2..]),
             v if v.starts_with("<=") => (Self::AtMost, &v[2..]),
@@ -100,7 +100,7 @@ impl Comparison {
         })
     }
 
-    fn holds(self, of: Millis, at: Millis) -> bool {
+    pub fn holds(self, of: i64, at: i64) -> bool {
         match self {
             Self::Less => of < at,
             Self::AtMost => of <= at,

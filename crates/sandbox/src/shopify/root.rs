@@ -23,6 +23,16 @@ pub enum Root {
     Orders,
     Shop,
     AppInstallation,
+    StoreCreditAccount,
+    StoreCreditCredit,
+    StoreCreditDebit,
+    OrderCancel,
+    Job,
+    CustomerMerge,
+    CustomerMergeStatus,
+    WebhookSubscriptions,
+    WebhookSubscriptionCreate,
+    WebhookSubscriptionDelete,
     TypeName,
 }
 
@@ -44,6 +54,16 @@ impl Root {
             "orders" => Self::Orders,
             "shop" => Self::Shop,
             "currentAppInstallation" => Self::AppInstallation,
+            "storeCreditAccount" => Self::StoreCreditAccount,
+            "storeCreditAccountCredit" => Self::StoreCreditCredit,
+            "storeCreditAccountDebit" => Self::StoreCreditDebit,
+            "orderCancel" => Self::OrderCancel,
+            "job" => Self::Job,
+            "customerMerge" => Self::CustomerMerge,
+            "customerMergeJobStatus" => Self::CustomerMergeStatus,
+            "webhookSubscriptions" => Self::WebhookSubscriptions,
+            "webhookSubscriptionCreate" => Self::WebhookSubscriptionCreate,
+            "webhookSubscriptionDelete" => Self::WebhookSubscriptionDelete,
             "__typename" => Self::TypeName,
             _ => return None,
         })
@@ -63,6 +83,14 @@ impl Root {
             Self::Customer | Self::Nodes => Call::ShopifyCustomer,
             Self::Order | Self::Orders => Call::ShopifyOrders,
             Self::Shop | Self::AppInstallation | Self::TypeName => Call::ShopifyShop,
+            Self::StoreCreditAccount => Call::ShopifyCredits,
+            Self::StoreCreditCredit | Self::StoreCreditDebit => Call::ShopifyCredit,
+            Self::OrderCancel => Call::ShopifyCancel,
+            Self::Job | Self::CustomerMergeStatus => Call::ShopifyJob,
+            Self::CustomerMerge => Call::ShopifyMerge,
+            Self::WebhookSubscriptions
+            | Self::WebhookSubscriptionCreate
+            | Self::WebhookSubscriptionDelete => Call::ShopifyWebhooks,
         }
     }
 
@@ -103,7 +131,31 @@ impl Root {
                 .into_iter()
                 .collect(),
             Self::Orders => super::orders::customer_of_query(&field.text("query", variables)),
-            Self::Shop | Self::AppInstallation | Self::TypeName => vec![],
+            Self::OrderCancel => number("orderId")
+                .and_then(|id| books.orders.get(&id))
+                .map(|of| of.customer)
+                .into_iter()
+                .collect(),
+            Self::StoreCreditAccount | Self::StoreCreditCredit | Self::StoreCreditDebit => {
+                let text = field.text("id", variables);
+                let customer = match gid(&text) {
+                    Some(("Customer", id)) => Some(id),
+                    Some((_, id)) => books.credits.accounts.get(&id).map(|of| of.customer),
+                    None => None,
+                };
+                customer.into_iter().collect()
+            }
+            Self::CustomerMerge => {
+                number("customerOneId").into_iter().chain(number("customerTwoId")).collect()
+            }
+            Self::Shop
+            | Self::AppInstallation
+            | Self::Job
+            | Self::CustomerMergeStatus
+            | Self::WebhookSubscriptions
+            | Self::WebhookSubscriptionCreate
+            | Self::WebhookSubscriptionDelete
+            | Self::TypeName => vec![],
         };
         customers.iter().map(u64::to_string).collect()
     }

@@ -10,7 +10,17 @@ const SCOPES: &[(&str, &str)] = &[
     ("read_customers", "Read customers"),
     ("write_customers", "Write customers"),
     ("read_orders", "Read orders"),
+    ("write_orders", "Write orders"),
+    ("read_store_credit_accounts", "Read store credit accounts"),
+    ("write_store_credit_account_transactions", "Write store credit account transactions"),
+    ("read_customer_merge", "Read customer merge"),
+    ("write_customer_merge", "Write customer merge"),
 ];
+
+/// All scopes, as the token endpoint lists them.
+pub fn scopes() -> String {
+    SCOPES.iter().map(|(handle, _)| *handle).collect::<Vec<_>>().join(",")
+}
 
 pub fn shop(view: View<'_>, field: &Field, out: &mut Out<'_>) {
     out.object(&Shop(&view.sandbox.inner.options), field);

@@ -1,12 +1,15 @@
 //! The switchboard: break calls on purpose, set how long they take, read the books, go shopping.
 
 mod api;
-mod checkout;
+mod customers;
+mod orders;
 mod page;
+mod settings;
+mod webhooks;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::{get, post, put};
+use axum::routing::{delete, get, post, put};
 use serde_json::json;
 
 use crate::Sandbox;
@@ -23,11 +26,18 @@ pub fn router(sandbox: Sandbox) -> Router {
             get(api::faults).put(api::set_fault).delete(api::clear_faults),
         )
         .route("/sandbox/api/latency", get(api::latency).put(api::set_latency))
-        .route("/sandbox/api/settings", get(api::settings).put(api::set_settings))
-        .route("/sandbox/api/customers", put(api::put_customer))
-        .route("/sandbox/api/customers/bulk", post(api::put_customers))
-        .route("/sandbox/api/orders", post(checkout::place))
-        .route("/sandbox/api/orders/{id}/cancel", post(checkout::cancel))
+        .route("/sandbox/api/settings", get(settings::settings).put(settings::set_settings))
+        .route("/sandbox/api/customers", put(customers::put_customer))
+        .route("/sandbox/api/customers/bulk", post(customers::put_customers))
+        .route("/sandbox/api/customers/merge", post(customers::merge))
+        .route("/sandbox/api/customers/{id}", delete(customers::delete))
+        .route("/sandbox/api/credits", post(customers::give_credit))
+        .route("/sandbox/api/webhooks", post(webhooks::send))
+        .route("/sandbox/api/webhooks/{id}/again", post(webhooks::again))
+        .route("/sandbox/api/orders", post(orders::place))
+        .route("/sandbox/api/orders/{id}/pay", post(orders::pay))
+        .route("/sandbox/api/orders/{id}/cancel", post(orders::cancel))
+        .route("/sandbox/api/orders/{id}/refund", post(orders::refund))
         .with_state(sandbox)
 }
 

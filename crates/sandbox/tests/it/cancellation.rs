@@ -14,8 +14,8 @@ fn refund(reference: &str) -> Value {
 }
 
 const DEACTIVATE: &str = "mutation($id: ID!) { discountCodeDeactivate(id: $id) { \
-                          codeDiscountNode { codeDiscount { ... on DiscountCodeBasic { \
-                          status startsAt endsAt updatedAt } } } userErrors { field code message } } }";
+                          codeDiscountNode { codeDiscount { ... on DiscountCodeBasic { status \
+                          startsAt endsAt updatedAt } } } userErrors { field code message } } }";
 
 const USAGE: &str = "query($code: String!, $orders: String!) { \
                      codeDiscountNodeByCode(code: $code) { codeDiscount { \

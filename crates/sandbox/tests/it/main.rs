@@ -2,4 +2,6 @@
 
 mod cancellation;
 mod orders;
+mod receiver;
 mod support;
+mod webhooks;

@@ -155,7 +155,7 @@ impl Scalar {
             Self::Boolean => (value.is_boolean(), "Boolean"),
             Self::Id => {
                 return match value.as_str() {
-                    Some(text) if gid(text).is_some() => Ok(()),
+                    Some(text) if is_gid(text) => Ok(()),
                     Some(text) => Err(format!("Invalid global id '{text}'")),
                     None => Err(format!("Could not coerce value {value} to ID")),
                 };
@@ -170,6 +170,19 @@ impl Scalar {
         };
         if fits { Ok(()) } else { Err(format!("Could not coerce value {value} to {name}")) }
     }
+}
+
+/// Whether it is a global id: those of jobs are no numbers.
+fn is_gid(text: &str) -> bool {
+    let parts = text.strip_prefix("gid://shopify/").and_then(|rest| rest.split_once('/'));
+    parts.is_some_and(|(kind, id)| {
+        let fits = |byte: u8| byte.is_ascii_digit() || (kind == "Job" && is_uuid_byte(byte));
+        !id.is_empty() && id.bytes().all(fits)
+    })
+}
+
+fn is_uuid_byte(byte: u8) -> bool {
+    byte.is_ascii_hexdigit() || byte == b'-'
 }
 
 /// Type and number of `gid://shopify/Type/123`.
@@ -261,6 +274,7 @@ fn kind(schema: &Schema, name: &ast::NamedType) -> Kind {
             "DateTime" => Scalar::DateTime,
             "Decimal" => Scalar::Decimal,
             "UnsignedInt64" => Scalar::UnsignedInt64,
+            "URL" => Scalar::String,
             _ => Scalar::Json,
         }),
     }

@@ -84,9 +84,9 @@ mod tests {
                 "Field 'frogs' doesn't exist on type 'Shop'",
             ),
             (
-                "mutation { orderCancel { x } }",
+                "mutation { orderEdit { x } }",
                 "undefinedField",
-                "Field 'orderCancel' doesn't exist on type 'Mutation'",
+                "Field 'orderEdit' doesn't exist on type 'Mutation'",
             ),
             (
                 "{ customer(id: \"gid://shopify/Customer/1\", x: 1) { id } }",

@@ -150,6 +150,8 @@ pub enum ConnectionOf {
     Orders,
     RefundLineItems,
     StoreCreditAccounts,
+    StoreCreditTransactions,
+    WebhookSubscriptions,
 }
 
 impl ConnectionOf {
@@ -164,6 +166,12 @@ impl ConnectionOf {
             Self::Orders => ("OrderConnection", "OrderEdge"),
             Self::RefundLineItems => ("RefundLineItemConnection", "RefundLineItemEdge"),
             Self::StoreCreditAccounts => ("StoreCreditAccountConnection", "StoreCreditAccountEdge"),
+            Self::StoreCreditTransactions => {
+                ("StoreCreditAccountTransactionConnection", "StoreCreditAccountTransactionEdge")
+            }
+            Self::WebhookSubscriptions => {
+                ("WebhookSubscriptionConnection", "WebhookSubscriptionEdge")
+            }
         }
     }
 }
