@@ -62,6 +62,16 @@ impl Reference {
     pub fn of_cancellation(code: &Code) -> Self {
         Self(format!("CANCEL-{code}"))
     }
+
+    /// The reference of the deduction that a movement under this one gives back:
+    /// `CANCEL-{code}` and `ORDER-{order}-{code}` give back `COUPON-{code}`.
+    pub fn gives_back(&self) -> Option<Self> {
+        let code = match self.0.strip_prefix("CANCEL-") {
+            Some(code) => code,
+            None => self.0.strip_prefix("ORDER-")?.split_once('-')?.1,
+        };
+        (!code.is_empty()).then(|| Self(format!("COUPON-{code}")))
+    }
 }
 
 /// The number of a Shopify customer's gid: `12345` for `gid://shopify/Customer/12345`.
@@ -117,6 +127,21 @@ impl FlowId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refund_names_its_deduction() {
+        for (reference, deduction) in [
+            ("CANCEL-70934-AC37DE-500", Some("COUPON-70934-AC37DE-500")),
+            ("ORDER-1001-70934-AC37DE-500", Some("COUPON-70934-AC37DE-500")),
+            ("COUPON-70934-AC37DE-500", None),
+            ("ORDER-1001", None),
+            ("CANCEL-", None),
+            ("SALE-7", None),
+        ] {
+            let found = Reference::from(reference).gives_back();
+            assert_eq!(found.as_ref().map(Reference::as_str), deduction, "{reference}");
+        }
+    }
 
     #[test]
     fn customer_ids_are_digits_or_a_gid() {

@@ -12,6 +12,7 @@ pub mod ending;
 pub mod flow;
 pub mod hold;
 pub mod ids;
+pub mod ledger;
 pub mod money;
 pub mod points;
 pub mod problem;
