@@ -69,6 +69,8 @@ pub struct App {
     pub drives: TaskTracker,
     pub worker_wake: Notify,
     pub stopping: AtomicBool,
+    /// Wakes whoever waits for nothing but the end.
+    pub stopped: Notify,
     pub demo: bool,
 }
 
@@ -144,6 +146,7 @@ impl App {
             drives: TaskTracker::new(),
             worker_wake: Notify::new(),
             stopping: AtomicBool::new(false),
+            stopped: Notify::new(),
             demo,
         }))
     }
@@ -191,6 +194,7 @@ impl App {
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
         self.worker_wake.notify_one();
+        self.stopped.notify_waiters();
         self.drives.close();
     }
 }

@@ -55,7 +55,7 @@ async fn until_stopped(
     app: Arc<App>,
 ) -> anyhow::Result<()> {
     let worker = tokio::spawn(worker::run(Arc::clone(&app)));
-    tokio::spawn(worker::keep_time(Arc::clone(&app)));
+    tokio::spawn(worker::keep_company(Arc::clone(&app)));
     let stopping = Arc::clone(&app);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let graceful = axum::serve(listener, service).with_graceful_shutdown(async move {

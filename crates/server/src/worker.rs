@@ -1,6 +1,6 @@
 //! Picks up what requests leave behind: crashes, waits, doubts.
 
-use crate::app::App;
+use crate::{app::App, store::replicas};
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -12,19 +12,37 @@ const PACE: Duration = Duration::from_millis(200);
 /// The most flows under way at once that were claimed, not requested.
 const MOST: usize = 64;
 
-/// The database's time is looked at so often.
-const CLOCK: Duration = Duration::from_secs(60);
+/// The others are looked at so often.
+const LOOK: Duration = Duration::from_secs(5);
 
-/// Keeps this process's time beside the database's.
-pub async fn keep_time(app: Arc<App>) {
+/// Where several processes serve on one database: they share its time and Shopify's limit.
+pub async fn keep_company(app: Arc<App>) {
+    let id = crate::ids::text(app.now());
     while !app.stopping.load(Ordering::Relaxed) {
-        tokio::time::sleep(CLOCK).await;
-        match app.database.now().await {
-            Ok(Some(now)) => app.clock.set(now),
-            Ok(None) => return,
-            Err(error) => tracing::warn!(%error, "the database does not say what time it is"),
+        match look_around(&app, &id).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => tracing::warn!(%error, "cannot look at the other processes"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = app.stopped.notified() => break,
         }
     }
+    if let Err(error) = replicas::leave(&app.database, &id).await {
+        tracing::warn!(%error, "cannot say that this process leaves");
+    }
+}
+
+/// False where there can be no others.
+async fn look_around(app: &App, id: &str) -> Result<bool, engine::store::StoreError> {
+    let Some(now) = app.database.now().await? else { return Ok(false) };
+    app.clock.set(now);
+    let processes = replicas::seen(&app.database, id, now).await?;
+    for shop in app.shops.values() {
+        shop.shopify.share_limit(processes);
+    }
+    Ok(true)
 }
 
 /// Claims due flows until the service stops.

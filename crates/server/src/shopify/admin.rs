@@ -73,6 +73,10 @@ impl Admin {
     }
 
     /// How scarce the shop's points are: 0 while there are plenty, 1 where calls wait for them.
+    pub fn share_limit(&self, processes: u32) {
+        self.limiter.share(processes);
+    }
+
     pub fn scarcity(&self) -> f64 {
         self.limiter.scarcity()
     }

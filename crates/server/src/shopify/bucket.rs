@@ -35,6 +35,8 @@ pub struct Bucket {
     /// At `at`.
     level: f64,
     at: Instant,
+    /// The part of Shopify's bucket that is this process's.
+    share: f64,
     /// Everything that was ever taken, and the part of it whose calls are over.
     taken: f64,
     over: f64,
@@ -60,7 +62,19 @@ pub struct Report {
 impl Bucket {
     pub fn new(now: Instant) -> Self {
         let level = FIRST_MAXIMUM;
-        Self { maximum: level, restore: FIRST_RESTORE, level, at: now, taken: 0.0, over: 0.0 }
+        let (maximum, restore) = (level, FIRST_RESTORE);
+        Self { maximum, restore, level, at: now, share: 1.0, taken: 0.0, over: 0.0 }
+    }
+
+    /// So many processes drink from Shopify's bucket, each its slice.
+    pub fn share(&mut self, processes: u32, now: Instant) {
+        self.fill(now);
+        let share = 1.0 / f64::from(processes.max(1));
+        let change = share / self.share;
+        self.share = share;
+        self.maximum *= change;
+        self.restore *= change;
+        self.level = (self.level * change).min(self.maximum);
     }
 
     /// # Errors
@@ -100,12 +114,13 @@ impl Bucket {
         self.fill(now);
         self.over += ticket.cost;
         let Some(report) = report.filter(Report::makes_sense) else { return };
-        self.maximum = report.maximum;
-        self.restore = report.restore;
+        self.maximum = report.maximum * self.share;
+        self.restore = report.restore * self.share;
+        let available = report.available * self.share;
         let believed = self.level + ticket.cost - report.charged;
         let under_way = self.taken - self.over;
         let crossed = self.taken - ticket.over_before - ticket.cost;
-        let (least, most) = (report.available - crossed, report.available - under_way);
+        let (least, most) = (available - crossed, available - under_way);
         self.level = believed.min(most).max(least).min(self.maximum);
     }
 
@@ -195,6 +210,20 @@ mod tests {
             bucket.settle(ticket, report(charged, available), start);
             assert!((bucket.level - level).abs() < 1e-9, "{what}: {bucket:?}");
         }
+    }
+
+    #[test]
+    fn processes_drink_a_slice_each() {
+        let start = Instant::now();
+        let mut bucket = known(start);
+        bucket.share(4, start);
+        let ticket = bucket.take(10.0, start).unwrap();
+        // Of a hundred, eighty are there: a quarter of them is ours.
+        bucket.settle(ticket, report(10.0, 80.0), start);
+        assert!((bucket.maximum - 25.0).abs() < 1e-9 && bucket.level <= 20.0, "{bucket:?}");
+        assert!(bucket.take(20.0, start).is_err(), "{bucket:?}");
+        bucket.share(1, start);
+        assert!((bucket.maximum - 100.0).abs() < 1e-9, "{bucket:?}");
     }
 
     #[test]

@@ -73,6 +73,11 @@ impl Limiter {
         Self { state: Mutex::new(state), first: line(), later: line() }
     }
 
+    /// So many processes share Shopify's limit.
+    pub fn share(&self, processes: u32) {
+        self.lock().bucket.share(processes, Instant::now());
+    }
+
     /// 0 while there are plenty of points, 1 where calls have to wait for them.
     pub fn scarcity(&self) -> f64 {
         let mut state = self.lock();

@@ -96,6 +96,11 @@ impl Shopify {
             member_no: settings.member_no,
         }
     }
+
+    /// So many processes share the shop's limit at Shopify, each its slice.
+    pub fn share_limit(&self, processes: u32) {
+        self.admin.share_limit(processes);
+    }
 }
 
 impl Shopify {

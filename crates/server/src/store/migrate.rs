@@ -29,6 +29,7 @@ const CHANGES: &[Change] = &changes![
     "0004_verdicts",
     "0005_search",
     "0006_staff",
+    "0007_replica",
 ];
 
 const REMEMBER: &str = "CREATE TABLE IF NOT EXISTS schema_migration \

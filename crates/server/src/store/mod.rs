@@ -10,6 +10,7 @@ pub mod journal;
 pub mod migrate;
 mod postgres;
 pub mod reads;
+pub mod replicas;
 pub mod reviews;
 mod rows;
 mod sql;

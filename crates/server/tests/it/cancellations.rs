@@ -112,7 +112,8 @@ async fn fault(till: Till, call: &str, fault: &str) -> anyhow::Result<()> {
     }
     world.fault(call, fault, 1).await?;
     let row = start(&engine, &coupon).await?;
-    engine.drive(row.clone(), true).await?;
+    // On a machine that is busy the lease may be over; whoever claims it goes on.
+    let _ = engine.drive(row.clone(), true).await;
     let row = settle(&engine, row.id, PATIENCE).await?;
     let code = coupon.terms.code.to_string();
     let found = truth(&world, &code).await?;

@@ -328,3 +328,22 @@ async fn both_schemas_say_the_same() -> anyhow::Result<()> {
     assert_eq!(our_indexes, their_indexes);
     Ok(())
 }
+
+#[tokio::test]
+async fn processes_know_of_each_other() -> anyhow::Result<()> {
+    use server::store::replicas::{GONE, leave, seen};
+    let postgres = Postgres::start()?;
+    let location = Location::Postgres(postgres.database("company")?);
+    let database = Database::open(&location, At(0)).await?;
+    let start = At(1_705_314_600_000_000);
+    let later = start.plus(GONE + Duration::from_secs(1));
+    for (id, now, count) in
+        [("a", start, 1), ("b", start, 2), ("a", start, 2), ("c", start, 3), ("a", later, 1)]
+    {
+        assert_eq!(seen(&database, id, now).await?, count, "{id}");
+    }
+    seen(&database, "b", later).await?;
+    leave(&database, "b").await?;
+    assert_eq!(seen(&database, "a", later).await?, 1);
+    Ok(())
+}

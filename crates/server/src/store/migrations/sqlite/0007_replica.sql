@@ -1,0 +1,6 @@
+-- Which processes serve on this database: they share Shopify's limit.
+
+CREATE TABLE replica (
+  id TEXT NOT NULL PRIMARY KEY,
+  seen_at BIGINT NOT NULL
+) WITHOUT ROWID;
