@@ -30,6 +30,7 @@ const CHANGES: &[Change] = &changes![
     "0005_search",
     "0006_staff",
     "0007_replica",
+    "0008_reports",
 ];
 
 const REMEMBER: &str = "CREATE TABLE IF NOT EXISTS schema_migration \

@@ -11,6 +11,7 @@ pub mod migrate;
 mod postgres;
 pub mod reads;
 pub mod replicas;
+pub mod reports;
 pub mod reviews;
 mod rows;
 mod sql;

@@ -20,7 +20,7 @@ use utoipa_swagger_ui::SwaggerUi;
         undo::show, history::list, api::session::create, api::session::end, api::me::show,
         api::coupons::list, api::coupons::counts, api::coupon::show, api::cancel::create,
         api::hold::hold, api::hold::release, api::hold::confirm, api::reviews::list,
-        api::reviews::settle, api::audit::list),
+        api::reviews::settle, api::audit::list, api::reports::coupons, api::reports::liability),
     modifiers(&Security)
 )]
 struct Document;

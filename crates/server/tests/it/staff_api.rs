@@ -110,7 +110,7 @@ fn cancel() -> Option<Value> {
 
 /// Every route that is not everybody's, a body that it takes, and who may: `v`iewer, `m`anager,
 /// `e`c admin, `s`ystem admin.
-const ROUTES: [(&str, &str, &str, &str); 12] = [
+const ROUTES: [(&str, &str, &str, &str); 15] = [
     ("GET", "/me", "", "vmes"),
     ("GET", "/coupons", "", "vmes"),
     ("GET", "/coupons/counts", "", "vmes"),
@@ -123,6 +123,9 @@ const ROUTES: [(&str, &str, &str, &str); 12] = [
     ("GET", "/reviews", "", "vmes"),
     ("POST", "/reviews/NONE/settle", r#"{"verdict":"applied","note":"n"}"#, "es"),
     ("GET", "/audit", "", "vmes"),
+    ("GET", "/reports/coupons", "", "vmes"),
+    ("GET", "/reports/coupons?format=csv", "", "es"),
+    ("GET", "/reports/liability", "", "vmes"),
 ];
 
 #[tokio::test]
@@ -305,6 +308,16 @@ async fn used_coupons_stay_and_held_ones_wait() -> anyhow::Result<()> {
         let page = demo.get(&staff, &format!("/coupons?{query}")).await?;
         assert_eq!(page["items"].as_array().map(Vec::len), Some(found), "{query}: {page}");
     }
+    let report = demo.get(&staff, "/reports/coupons").await?;
+    let total = &report["total"];
+    let counted = |what: &str| (total[what]["coupons"].as_i64(), total[what]["points"].as_i64());
+    assert_eq!(counted("claimed"), (Some(2), Some(600)), "{total}");
+    assert_eq!(counted("cancelled"), (Some(1), Some(300)), "{total}");
+    assert_eq!(counted("used"), (Some(1), Some(300)), "{total}");
+    assert_eq!(report["days"].as_array().map(Vec::len), Some(30));
+    assert_eq!(report["by_staff"], json!([{"by": "Mori Akira", "cancelled": 2}]));
+    let owed = demo.get(&staff, "/reports/liability").await?;
+    assert_eq!(owed["live"]["coupons"], 0, "{owed}");
     for query in ["status=odd", "from=yesterday", "cursor=x", "customer=x", "colour=red"] {
         let path = format!("/coupons?{query}");
         let (status, word, _) = demo.ask(Some(&staff), Method::GET, &path, None, "").await?;

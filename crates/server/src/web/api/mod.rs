@@ -6,6 +6,7 @@ pub mod coupon;
 pub mod coupons;
 pub mod hold;
 pub mod me;
+pub mod reports;
 pub mod reviews;
 pub mod session;
 
@@ -29,5 +30,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/coupons/{code}/confirm", post(hold::confirm))
         .route("/reviews", get(reviews::list))
         .route("/reviews/{id}/settle", post(reviews::settle))
+        .route("/reports/coupons", get(reports::coupons))
+        .route("/reports/liability", get(reports::liability))
         .route("/audit", get(audit::list))
 }

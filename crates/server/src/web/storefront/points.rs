@@ -12,7 +12,7 @@ use std::sync::Arc;
 use utoipa::ToSchema;
 
 /// An amount in a currency's major units, with the currency's own number of digits.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MoneyBody {
     #[schema(example = "500")]
     pub amount: String,
