@@ -259,7 +259,7 @@ pub async fn counts(
     for tab in Tab::ALL {
         let sql = format!(
             "SELECT count(*) FROM (SELECT 1 FROM coupon WHERE shop = ?1 AND ?2 = ?2 AND {} \
-             LIMIT {}) AS some",
+             LIMIT {}) AS counted",
             tab.condition(),
             MOST_COUNTED + 1
         );
@@ -405,7 +405,7 @@ impl Work for NoteUse {
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<End<Noted>, DbError> {
         let (shop, code) = (self.shop.as_str(), self.code.as_str());
-        let Some(line) = tx.row(USE_STATE, &values![shop, code]).await? else {
+        let Some(line) = tx.locked(USE_STATE, &values![shop, code]).await? else {
             return Ok(End::RollBack(Noted::Unknown));
         };
         let flow = line.flow(2)?;

@@ -275,19 +275,18 @@ async fn take<T: Tx>(
 ) -> Result<Option<Begun>, DbError> {
     let terms = start.flow.terms();
     let (shop, code) = (terms.shop.as_str(), terms.code.as_str());
-    for status in from {
-        let values = values![shop, code, status.as_str(), to.as_str(), start.id, start.now];
-        let taken = tx.run(&[Statement { sql: sql::COUPON_TAKE, values: values.to_vec() }]).await?;
-        if taken == 1 {
-            return Ok(None);
-        }
-    }
-    let found = tx.row(sql::COUPON_STATUS, &values![shop, code]).await?;
+    // Locked first: an update that waited for another act's transaction would look for open flows
+    // as they were before it.
+    let found = tx.locked(sql::COUPON_STATUS, &values![shop, code]).await?;
     let status = found.map(|line| line.text(0).map(Status::parse)).transpose()?.flatten();
-    Ok(Some(Begun::Refused(match status {
-        Some(status) if !from.contains(&status) => status.objection(),
-        _ => Problem::CouponBusy,
-    })))
+    let status = match status {
+        Some(status) if from.contains(&status) => status,
+        Some(status) => return Ok(Some(Begun::Refused(status.objection()))),
+        None => return Ok(Some(Begun::Refused(Problem::CouponBusy))),
+    };
+    let values = values![shop, code, status.as_str(), to.as_str(), start.id, start.now];
+    let taken = tx.run(&[Statement { sql: sql::COUPON_TAKE, values: values.to_vec() }]).await?;
+    Ok((taken == 0).then_some(Begun::Refused(Problem::CouponBusy)))
 }
 
 /// One transition: the row under its guard, the event, the facts.

@@ -8,6 +8,7 @@ use super::{
 use anyhow::Context;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use engine::store::StoreError;
+use rust_decimal::{Decimal, prelude::ToPrimitive};
 use rustls_platform_verifier::ConfigVerifierExt;
 use std::{borrow::Cow, time::Duration};
 use tokio_postgres::{
@@ -254,10 +255,15 @@ impl ToSql for Value<'_> {
 }
 
 fn line(row: &Row) -> Result<Line, DbError> {
-    let value = |index: usize| -> Result<Value<'static>, tokio_postgres::Error> {
+    let value = |index: usize| -> Result<Value<'static>, DbError> {
         Ok(match *row.columns()[index].type_() {
             Type::INT8 => row.try_get::<_, Option<i64>>(index)?.into(),
             Type::INT4 => row.try_get::<_, Option<i32>>(index)?.map(i64::from).into(),
+            // What a sum of BIGINT is.
+            Type::NUMERIC => match row.try_get::<_, Option<Decimal>>(index)? {
+                None => Value::Null,
+                Some(sum) => Value::Int(whole(sum)?),
+            },
             Type::BYTEA => row
                 .try_get::<_, Option<Vec<u8>>>(index)?
                 .map_or(Value::Null, |bytes| Value::Blob(Cow::Owned(bytes))),
@@ -265,6 +271,11 @@ fn line(row: &Row) -> Result<Line, DbError> {
         })
     };
     Ok(Line((0..row.len()).map(value).collect::<Result<_, _>>()?))
+}
+
+fn whole(sum: Decimal) -> Result<i64, DbError> {
+    let whole = if sum.is_integer() { sum.to_i64() } else { None };
+    whole.ok_or_else(|| DbError::Failed("a fraction has no place here".to_owned()))
 }
 
 impl From<tokio_postgres::Error> for DbError {

@@ -50,7 +50,8 @@ async fn sums(
         values.push((*from).into());
         values.push((*to).into());
         let last = values.len();
-        rows.push(format!("(?{}, ?{}, ?{last})", last - 2, last - 1));
+        let whole = |at: usize| format!("CAST(?{at} AS BIGINT)");
+        rows.push(format!("({}, {}, {})", whole(last - 2), whole(last - 1), whole(last)));
     }
     // Written with WITH, so that each span is one walk along an index.
     let sql = format!(
@@ -130,9 +131,7 @@ pub async fn liability(
     now: At,
 ) -> Result<Liability, StoreError> {
     let one = async |condition: &str| {
-        let sql = format!(
-            "SELECT {SUMS} FROM coupon WHERE shop = ?1 AND ?2 = ?2 AND {condition}"
-        );
+        let sql = format!("SELECT {SUMS} FROM coupon WHERE shop = ?1 AND ?2 = ?2 AND {condition}");
         let lines = database.read(sql, values![shop.0.clone(), now].to_vec()).await?;
         Ok::<_, StoreError>(lines.first().map_or(Ok(Sum::default()), |line| sum(line, 0))?)
     };

@@ -72,7 +72,8 @@ struct Add {
 
 const NEXT_ID: &str = "SELECT coalesce(max(id), 0) + 1 FROM staff WHERE shop = ?1";
 const INSERT: &str = "INSERT INTO staff (shop, id, email, name, role, password, language, \
-    created_at, disabled_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL) ON CONFLICT DO NOTHING";
+    created_at, disabled_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL) \
+    ON CONFLICT (shop, email) DO NOTHING";
 
 impl Work for Add {
     type Output = Option<i64>;

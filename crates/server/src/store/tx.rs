@@ -211,6 +211,22 @@ pub trait Tx: Send {
     ) -> impl Future<Output = Result<Option<Line>, DbError>> + Send {
         async move { Ok(self.rows(sql, values).await?.into_iter().next()) }
     }
+
+    /// The same, and no other transaction changes that row until this one is over: what a later
+    /// statement is decided by is still true when it runs.
+    fn locked(
+        &mut self,
+        sql: &str,
+        values: &[Value<'_>],
+    ) -> impl Future<Output = Result<Option<Line>, DbError>> + Send {
+        async move {
+            match Self::DIALECT {
+                // One transaction writes at a time.
+                Dialect::Sqlite => self.row(sql, values).await,
+                Dialect::Postgres => self.row(&format!("{sql} FOR UPDATE"), values).await,
+            }
+        }
+    }
 }
 
 /// What a transaction came to.

@@ -7,6 +7,8 @@ mod http_api;
 mod kill;
 mod laws;
 mod postgres;
+mod postgres_races;
+mod postgres_reads;
 mod process;
 mod replicas;
 mod staff_api;

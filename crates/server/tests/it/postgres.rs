@@ -134,7 +134,7 @@ impl Drop for Postgres {
     }
 }
 
-async fn open(url: &str) -> anyhow::Result<Journal> {
+pub async fn open(url: &str) -> anyhow::Result<Journal> {
     let location = Location::Postgres(url.to_owned());
     Ok(Journal::new(Database::open(&location, At(0)).await?))
 }

@@ -131,10 +131,7 @@ pub async fn read(app: &App, staff: &Staff, query: &ReportQuery) -> Result<Repor
     Ok(ReportBody {
         days: bodies.collect(),
         total: day(None, total, currency),
-        by_staff: by_staff
-            .into_iter()
-            .map(|(by, cancelled)| StaffBody { by, cancelled })
-            .collect(),
+        by_staff: by_staff.into_iter().map(|(by, cancelled)| StaffBody { by, cancelled }).collect(),
     })
 }
 
