@@ -149,3 +149,25 @@ async fn read(body: Incoming) -> Result<Bytes, Stop> {
 
 #[cfg(test)]
 pub mod stub;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_peers_are_called() {
+        for (url, usable) in [
+            ("http://127.0.0.1:9090/pos", true),
+            ("https://shop.example.test/admin?x=%20y", true),
+            ("ftp://shop.example.test", false),
+            ("mailto:somebody", false),
+            ("/admin", false),
+            ("http://", false),
+            ("http:///path", false),
+            ("no url", false),
+            ("", false),
+        ] {
+            assert_eq!(address(url).is_some(), usable, "{url:?}");
+        }
+    }
+}

@@ -41,10 +41,10 @@ pub fn committed(row: &Row, event: &Event) {
     metrics::counter!("kaeru_flow_events_total", "kind" => row.flow.kind(), "event" => event.name)
         .increment(1);
     match event.name {
-        "created" | "recorded" | "waits" | "killed" | "unused" => {
+        "accepted" | "created" | "recorded" | "waits" | "killed" | "unused" => {
             tracing::debug!(%flow, shop = %row.shop(), event = event.name, state, detail, "step");
         }
-        "accepted" | "deducted" | "refunded" | "held" | "released" => {
+        "deducted" | "refunded" | "held" | "released" => {
             tracing::info!(%flow, shop = %row.shop(), event = event.name, state, detail, "step");
         }
         _ => {

@@ -3,7 +3,7 @@
 use super::{
     Settings, envelope,
     limiter::{Limiter, Reservation},
-    operations::Operation,
+    operations::{self, Operation},
     tokens::Tokens,
 };
 use crate::{
@@ -53,7 +53,7 @@ impl Admin {
         variables: O::Variables,
         deadline: Deadline,
     ) -> Result<O::ResponseData, Stop> {
-        let body = serde_json::to_vec(&O::build_query(variables));
+        let body = operations::body::<O>(&variables);
         let body = Bytes::from(body.map_err(|_| Stop::other("request_not_built"))?);
         let token = self.tokens.get(deadline).await?;
         let patience = deadline.left() / 2;

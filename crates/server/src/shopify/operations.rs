@@ -2,6 +2,8 @@
 
 use super::{limiter::Turn, user_error::UserError};
 use graphql_client::GraphQLQuery;
+use serde_json::json;
+use std::sync::LazyLock;
 
 /// An operation, and the points that it requests by Shopify's rule: a mutation 10 with all that
 /// its payload answers, an object 1, a union the most of its members, a connection as many of its
@@ -10,6 +12,28 @@ pub trait Operation: GraphQLQuery {
     const NAME: &'static str;
     const COST: u32;
     const TURN: Turn;
+
+    /// The request's body up to its variables: the document, whose spaces mean nothing, is written
+    /// once for all.
+    fn head() -> &'static [u8];
+}
+
+/// A request's body.
+///
+/// # Errors
+/// Where the variables are no JSON.
+pub fn body<O: Operation>(variables: &O::Variables) -> serde_json::Result<Vec<u8>> {
+    let mut body = O::head().to_vec();
+    serde_json::to_writer(&mut body, variables)?;
+    body.push(b'}');
+    Ok(body)
+}
+
+/// A request's body up to its variables.
+pub fn head(name: &str, document: &str) -> Vec<u8> {
+    let words: Vec<&str> = document.split_whitespace().collect();
+    let (document, name) = (json!(words.join(" ")), json!(name));
+    format!(r#"{{"query":{document},"operationName":{name},"variables":"#).into_bytes()
 }
 
 // Scalars and enums as the generated types name them. Codes stay text, as they grow each quarter.
@@ -35,6 +59,12 @@ macro_rules! operations {
                 const NAME: &'static str = stringify!($name);
                 const COST: u32 = $cost;
                 const TURN: Turn = Turn::$turn;
+
+                fn head() -> &'static [u8] {
+                    static HEAD: LazyLock<Vec<u8>> =
+                        LazyLock::new(|| head($name::NAME, include_str!(concat!("../../", $file))));
+                    &HEAD
+                }
             }
         )*
 

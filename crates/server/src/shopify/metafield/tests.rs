@@ -154,3 +154,26 @@ fn the_oldest_finished_make_room_then_the_oldest_live_and_others_never() {
     let stored = Value::from(vec![alien; 4]).to_string();
     assert_eq!(standing(Some(&stored), &entry()), Err(Problem::Full));
 }
+
+#[test]
+fn put_first_without_a_look_it_is_what_a_look_would_write() {
+    let older = r#"{"code":"O","created_at":"2024-01-15T10:30:00Z","status":"active"}"#;
+    let newer = r#"{"code":"N","created_at":"2024-01-15T10:30:01Z","status":"active"}"#;
+    let filler = "x".repeat(MOST_BYTES);
+    for (what, list, can) in [
+        ("older", format!("[{older}]"), true),
+        ("older, and others behind", format!(r#"[{older},{newer},7,{{"x": 1.0}}]"#), true),
+        ("another's first", format!(r#"[{{"x":1}},{newer}]"#), true),
+        ("newer", format!("[{newer},{older}]"), false),
+        ("its own", format!("[{older},{OURS}]"), false),
+        ("its own, in disguise", format!(r#"[{older},{{"code":"\u0041"}}]"#), false),
+        ("full", format!(r#"[{older},{{"code":"F","status":"used","x":"{filler}"}}]"#), false),
+        ("none", "[]".to_owned(), false),
+    ] {
+        let first = put_first(&list, &entry());
+        assert_eq!(first.is_some(), can, "{what}");
+        if let Some(first) = first {
+            assert_eq!(standing(Some(&list), &entry()), Ok(Change::Write(first)), "{what}");
+        }
+    }
+}

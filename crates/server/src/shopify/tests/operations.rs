@@ -1,6 +1,6 @@
 //! The operations are valid, narrow, and cost what we say.
 
-use crate::shopify::operations::ALL;
+use crate::shopify::operations::{ALL, head};
 use apollo_compiler::{
     ExecutableDocument, Schema,
     ast::OperationType,
@@ -46,6 +46,20 @@ fn every_operation_is_valid() {
     }
     if let Some(whole) = whole() {
         documents(&whole);
+    }
+}
+
+#[test]
+fn what_is_sent_is_the_operation() {
+    let schema = kept();
+    for (name, text, _) in ALL {
+        let body = [head(name, text), b"null}".to_vec()].concat();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["operationName"], *name);
+        let parsed = |text: &str| {
+            ExecutableDocument::parse_and_validate(&schema, text, *name).unwrap().to_string()
+        };
+        assert_eq!(parsed(body["query"].as_str().unwrap()), parsed(text), "{name}");
     }
 }
 
