@@ -151,6 +151,10 @@ impl Run {
         let is_kaeru = target == Target::Kaeru;
         let service = if is_kaeru { &self.kaeru } else { &self.bare };
         let customers = self.stand.customers(load::customers_for(clients)).await?;
+        if is_kaeru {
+            // What a page costs is not what a conversion costs.
+            load::show_pages(service.at, customers.clone()).await?;
+        }
         let counted = if is_kaeru { Commits::read(service.at).await? } else { Commits::default() };
         let cpu = process::cpu(service.pid())?;
         let sandbox = process::cpu(self.stand.sandbox_pid)?;

@@ -79,7 +79,7 @@ pub fn customers_for(clients: usize) -> usize {
     (clients * CUSTOMERS_PER_CLIENT).max(FEWEST_CUSTOMERS)
 }
 
-/// Loads the service for so long after warming up.
+/// Loads the service for so long after warming up. Its pages were shown to the customers before.
 ///
 /// # Errors
 /// When a connection breaks or an answer is no HTTP. Answers other than 201 are counted only.
@@ -90,9 +90,6 @@ pub async fn run(
     customers: Range<u64>,
     measured: Duration,
 ) -> Result<Report> {
-    if target == Target::Kaeru {
-        show_pages(at, customers.clone()).await?;
-    }
     let prepared = customers.map(|customer| prepare(target, customer)).collect::<Result<_>>()?;
     let from = clock::now() + WARM;
     let window = from..from + measured;

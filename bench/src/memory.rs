@@ -44,6 +44,7 @@ pub async fn run(options: &Options) -> Result<Figures> {
     let customers = stand.customers(load::customers_for(options.clients)).await?;
     let measured = Duration::from_secs(options.seconds);
     let clients = options.clients;
+    load::show_pages(kaeru.at, customers.clone()).await?;
     let report = load::run(Target::Kaeru, kaeru.at, clients, customers.clone(), measured).await?;
     metrics::quiet(kaeru.at, Duration::from_secs(120), &[]).await?;
     let (after, peak) = process::memory(kaeru.pid())?;
