@@ -195,6 +195,7 @@ impl App {
         self.stopping.store(true, Ordering::Relaxed);
         self.worker_wake.notify_one();
         self.stopped.notify_waiters();
+        self.shops.values().for_each(|shop| shop.shopify.hurry());
         self.drives.close();
     }
 }
