@@ -64,6 +64,11 @@ impl Language {
         TEXTS.lookup(self.id(), name)
     }
 
+    /// The text of that name, if there is one.
+    pub fn known(self, name: &str) -> Option<String> {
+        TEXTS.try_lookup(self.id(), name)
+    }
+
     /// The same with what is put in by name. Numbers, money and dates come written out already, so
     /// that each mail and page writes them alike.
     pub fn text_with(self, name: &str, values: &[(&'static str, &str)]) -> String {

@@ -31,11 +31,6 @@ pub struct Staff {
     pub origin: Option<String>,
 }
 
-/// The same on a page: the forms bring their own secret, and whoever is not signed in is led to
-/// the sign-in.
-#[derive(Clone, Debug)]
-pub struct PageStaff(pub Staff);
-
 impl Staff {
     pub fn role(&self) -> Role {
         self.account.role
@@ -67,7 +62,7 @@ const fn unauthenticated() -> ApiError {
     ApiError::new("unauthenticated", StatusCode::UNAUTHORIZED)
 }
 
-const fn forged() -> ApiError {
+pub const fn forged() -> ApiError {
     ApiError::new("csrf-token-missing", StatusCode::FORBIDDEN)
 }
 
@@ -101,7 +96,10 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// A browser says where a request was made; ours are made on our own pages.
-fn from_elsewhere(headers: &HeaderMap, app: &App) -> bool {
+pub fn from_elsewhere(headers: &HeaderMap, app: &App) -> bool {
+    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
+        return true;
+    }
     let Some(origin) = headers.get(header::ORIGIN).and_then(|value| value.to_str().ok()) else {
         return false;
     };
@@ -110,11 +108,13 @@ fn from_elsewhere(headers: &HeaderMap, app: &App) -> bool {
     origin != app.public_url && own != host
 }
 
-async fn known(parts: &Parts, app: &App) -> Result<Staff, ApiError> {
+/// Whoever the request says it is, if that is true. Whether a change is theirs is not checked.
+pub async fn known(parts: &Parts, app: &App) -> Result<Staff, ApiError> {
     let now = app.now();
     let make = |account: Account, csrf| {
         let locale = app.shops.get(&account.shop).map_or("", |shop| shop.locale.as_str());
-        let language = Language::of(&parts.headers, account.language.as_deref().unwrap_or(locale));
+        let chosen = account.language.as_deref().and_then(Language::named);
+        let language = chosen.unwrap_or_else(|| Language::of(&parts.headers, locale));
         Staff { account, csrf, language, origin: origin_of(parts) }
     };
     if let Some(token) = bearer(&parts.headers) {

@@ -26,7 +26,7 @@ pub struct ProblemBody {
 }
 
 /// An error on its way out.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ApiError {
     pub code: &'static str,
     pub status: StatusCode,
@@ -109,6 +109,10 @@ impl ApiError {
     }
 }
 
+/// Goes along with the answer, for those who say it in another way: the pages.
+#[derive(Clone, Debug)]
+pub struct Stated(pub ApiError);
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body())).into_response();
@@ -121,6 +125,7 @@ impl IntoResponse for ApiError {
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+        response.extensions_mut().insert(Stated(self));
         response
     }
 }

@@ -13,9 +13,17 @@ const LONGEST_KEY: usize = 255;
 /// # Errors
 /// Where there is no key, or an unusable one.
 pub fn request(headers: &HeaderMap, body: &[u8]) -> Result<Request, ApiError> {
+    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
+    of(key.unwrap_or_default(), body)
+}
+
+/// The same, where the key came in a form.
+///
+/// # Errors
+/// Where there is no key, or an unusable one.
+pub fn of(key: &str, body: &[u8]) -> Result<Request, ApiError> {
     let missing = ApiError::new("idempotency-key-missing", StatusCode::BAD_REQUEST);
-    let Some(key) = headers.get("idempotency-key") else { return Err(missing) };
-    let key = key.to_str().unwrap_or_default().trim();
+    let key = key.trim();
     if key.is_empty() || key.len() > LONGEST_KEY {
         return Err(missing);
     }

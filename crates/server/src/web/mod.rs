@@ -1,6 +1,7 @@
 //! HTTP: routes and layers. Nothing here calls Shopify or the points book but to read, and nothing
 //! here writes but through the engine.
 
+pub mod admin;
 pub mod api;
 pub mod auth;
 pub mod auth_staff;
@@ -48,6 +49,7 @@ pub fn router(app: Arc<App>, metrics: PrometheusHandle) -> Router {
     let mut router = Router::new()
         .nest("/storefront/v1", storefront::routes().layer(cors))
         .nest("/admin/api/v1", api::routes())
+        .merge(admin::routes(&app))
         .merge(ops::routes(metrics))
         .merge(openapi::routes());
     if app.demo {

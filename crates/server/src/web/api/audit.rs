@@ -4,6 +4,7 @@ use crate::{
     app::App,
     store::audit::{self, Filter, Shown},
     web::{
+        api::coupons,
         auth_staff::Staff,
         error::{ApiError, ProblemBody},
         storefront::page::{Page, PageQuery},
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
-#[derive(Debug, Default, Deserialize, IntoParams)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct AuditQuery {
     /// Such as `coupon.cancel`.
@@ -27,8 +28,32 @@ pub struct AuditQuery {
     pub subject: Option<String>,
     /// A staff member's name.
     pub actor: Option<String>,
+    /// A day in the shop's time zone, or a moment.
+    #[param(example = "2026-11-01")]
+    pub from: Option<String>,
+    /// A day, which is included, or a moment, which is not.
+    pub to: Option<String>,
     pub limit: Option<usize>,
     pub cursor: Option<String>,
+}
+
+impl AuditQuery {
+    /// As it stands in an address, without the cursor.
+    pub fn as_query(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in [
+            ("act", &self.act),
+            ("subject", &self.subject),
+            ("actor", &self.actor),
+            ("from", &self.from),
+            ("to", &self.to),
+        ] {
+            if let Some(value) = value.as_deref().filter(|value| !value.is_empty()) {
+                query.append_pair(name, value);
+            }
+        }
+        query.finish()
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -104,13 +129,17 @@ pub async fn read(
             Some((before.at, id.ok_or_else(|| ApiError::invalid("cursor".to_owned()))?))
         }
     };
+    let moment = |name, text: Option<String>, end| {
+        some(text).map(|text| coupons::moment(name, &text, app, staff, end)).transpose()
+    };
     let filter = Filter {
         act: some(query.act),
         subject: some(query.subject),
         actor: some(query.actor),
+        from: moment("from", query.from, false)?,
+        to: moment("to", query.to, true)?,
         before,
         most: limit + 1,
-        ..Filter::default()
     };
     let rows = audit::list(&app.database, staff.shop_id(), filter).await?;
     let keyed: Vec<(String, Shown)> =

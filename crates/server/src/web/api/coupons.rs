@@ -90,7 +90,7 @@ impl From<Listed> for CouponItem {
 }
 
 /// A moment, or a day in the shop's time zone: its beginning, or with `end` the next one's.
-fn moment(name: &str, text: &str, app: &App, staff: &Staff, end: bool) -> Result<At, ApiError> {
+pub fn moment(name: &str, text: &str, app: &App, staff: &Staff, end: bool) -> Result<At, ApiError> {
     let invalid = || ApiError::invalid(format!("{name}: {text:?} is neither a day nor a moment"));
     if let Ok(at) = text.parse::<jiff::Timestamp>() {
         return Ok(At::from(at));

@@ -1,0 +1,108 @@
+//! `/admin/audit`: who did what, to what, when and why.
+
+use super::{Page, show};
+use crate::{
+    app::App,
+    web::{
+        api::audit::{self, AuditBody, AuditQuery},
+        error::ApiError,
+    },
+};
+use askama::Template;
+use axum::{
+    extract::{Query, State, rejection::QueryRejection},
+    response::Response,
+};
+use domain::Act;
+use std::sync::Arc;
+
+/// What can be chosen in the filter; each has its text, with `-` for the full stop.
+const ACTS: [&str; 15] = [
+    "coupon.convert",
+    "coupon.cancel",
+    "coupon.hold",
+    "coupon.release",
+    "coupon.used",
+    "coupon.expire",
+    "review.settle",
+    "session.begin",
+    "session.refuse",
+    "session.end",
+    "staff.add",
+    "staff.disable",
+    "staff.enable",
+    "staff.reset_password",
+    "staff.token",
+];
+
+#[derive(Template)]
+#[template(path = "admin/audit.html")]
+struct AuditPage {
+    page: Page,
+    asked: AuditQuery,
+    acts: Vec<(&'static str, String, bool)>,
+    rows: Vec<Row>,
+    older: Option<String>,
+    filtered: bool,
+}
+
+struct Row {
+    body: AuditBody,
+    act: String,
+    actor: String,
+    role: String,
+    why: Option<String>,
+    moment: String,
+    /// The same filter on this row's subject.
+    same_subject: String,
+}
+
+/// What an act is called; its own name where it has no text.
+fn act_text(page: &Page, act: &str) -> String {
+    let name = format!("act-{}", act.replace(['.', '_'], "-"));
+    page.language.known(&name).unwrap_or_else(|| act.to_owned())
+}
+
+fn row(page: &Page, body: AuditBody) -> Row {
+    let kind = page.t(&format!("actor-{}", body.actor.kind));
+    let role = body.actor.role.as_ref().map(|role| page.t(&format!("role-{role}")));
+    let reason = body.reason.as_ref().map(|reason| {
+        page.language.known(&format!("reason-{reason}")).unwrap_or_else(|| reason.clone())
+    });
+    let why: Vec<String> = reason.into_iter().chain(body.note.clone()).collect();
+    let subject = AuditQuery { subject: Some(body.subject.clone()), ..AuditQuery::default() };
+    Row {
+        why: (!why.is_empty()).then(|| why.join(" — ")),
+        same_subject: subject.as_query(),
+        act: act_text(page, &body.act),
+        actor: body.actor.name.clone().unwrap_or(kind),
+        role: role.unwrap_or_default(),
+        moment: page.moment_of(&body.at),
+        body,
+    }
+}
+
+pub async fn list(
+    State(app): State<Arc<App>>,
+    page: Page,
+    query: Result<Query<AuditQuery>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    page.staff.may(Act::See)?;
+    let Query(asked) = query.map_err(|error| ApiError::invalid(error.body_text()))?;
+    let found = audit::read(&app, &page.staff, asked.clone()).await?;
+    let chosen = asked.act.as_deref();
+    let acts = ACTS.map(|act| (act, act_text(&page, act), chosen == Some(act))).to_vec();
+    let given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
+    let filtered = [&asked.act, &asked.subject, &asked.actor, &asked.from, &asked.to];
+    let filtered = filtered.into_iter().any(given);
+    let rows = found.items.into_iter().map(|body| row(&page, body)).collect();
+    let older = found.next_cursor.map(|cursor| {
+        let query = asked.as_query();
+        if query.is_empty() {
+            format!("cursor={cursor}")
+        } else {
+            format!("{query}&cursor={cursor}")
+        }
+    });
+    show(&AuditPage { page, asked, acts, rows, older, filtered })
+}

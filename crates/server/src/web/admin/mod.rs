@@ -1,0 +1,49 @@
+//! The staff's pages: rendered here, usable without JavaScript. Each page is a file of its own.
+
+mod admit;
+mod audit;
+pub mod forms;
+mod nav;
+mod page;
+mod sign_in;
+
+pub use page::{Page, show};
+
+use crate::{app::App, web::error::ApiError};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{HeaderName, HeaderValue, header},
+    middleware,
+    routing::{any, get, post},
+};
+use std::sync::Arc;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+/// Forms of staff who are signed in may be longer than what customers send: a list of codes.
+pub const LARGEST_FORM: usize = 1024 * 1024;
+/// Nothing inline, nothing from elsewhere.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; \
+    base-uri 'none'";
+
+pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
+    let header = |name: HeaderName, value: &'static str| {
+        SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+    };
+    Router::new()
+        .route("/admin", get(nav::first))
+        .route("/admin/audit", get(audit::list))
+        .route("/admin/sign-in", get(sign_in::ask).post(sign_in::begin))
+        .route("/admin/sign-out", post(sign_in::end))
+        .route("/admin/{*elsewhere}", any(nowhere))
+        .layer(DefaultBodyLimit::max(LARGEST_FORM))
+        .layer(middleware::from_fn_with_state(Arc::clone(app), admit::admit))
+        .layer(header(header::CONTENT_SECURITY_POLICY, POLICY))
+        .layer(header(header::CACHE_CONTROL, "no-store"))
+}
+
+/// An address of ours that leads to no page.
+async fn nowhere() -> ApiError {
+    ApiError::not_found()
+}

@@ -1,0 +1,28 @@
+//! The areas of the admin, in the order in which they are shown.
+
+use super::Page;
+use crate::web::error::ApiError;
+use axum::response::Redirect;
+use domain::Act;
+
+/// An area: where it is, the name of its text, and what one must be allowed to see it.
+#[derive(Debug)]
+pub struct Link {
+    pub path: &'static str,
+    pub text: &'static str,
+    pub act: Act,
+}
+
+const fn link(path: &'static str, text: &'static str, act: Act) -> Link {
+    Link { path, text, act }
+}
+
+/// Only what exists. The order: overview, coupons, expiring, orders, customers, reviews, audit,
+/// mail, reports, staff, settings.
+pub const LINKS: &[Link] = &[link("/admin/audit", "nav-audit", Act::See)];
+
+/// `/admin`: the first area that the role may see.
+pub async fn first(page: Page) -> Result<Redirect, ApiError> {
+    let link = page.links().next().ok_or_else(ApiError::not_found)?;
+    Ok(Redirect::to(link.path))
+}

@@ -1,0 +1,150 @@
+//! `/admin/sign-in`: signing in on a page. `/admin/sign-out`.
+
+use super::{Page, page::Said, show};
+use crate::{
+    app::App,
+    web::{
+        api::session::{self, SignIn},
+        auth_staff,
+        error::ApiError,
+        language::Language,
+    },
+};
+use askama::Template;
+use axum::{
+    extract::{Form, Query, State},
+    http::{HeaderMap, header, request::Parts},
+    response::{IntoResponse, Redirect, Response},
+};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// As their speakers write them.
+const LANGUAGES: [(&str, &str); 3] = [("ja", "日本語"), ("en", "English"), ("zh-TW", "繁體中文")];
+
+#[derive(Template)]
+#[template(path = "admin/sign_in.html")]
+struct SignInPage {
+    language: Language,
+    problem: Option<Said>,
+    next: String,
+    email: String,
+    second_factor: bool,
+    several_shops: bool,
+    shops: Vec<String>,
+    languages: [(&'static str, &'static str); 3],
+}
+
+#[derive(Default, Deserialize)]
+pub struct Asked {
+    next: Option<String>,
+    lang: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct Sent {
+    email: String,
+    password: String,
+    #[serde(default)]
+    totp: String,
+    #[serde(default)]
+    shop: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// Pages of ours only: a link to the sign-in must not lead anywhere else afterwards.
+fn next(wanted: Option<&str>) -> &str {
+    let ours = |path: &&str| *path == "/admin" || path.starts_with("/admin/");
+    wanted.filter(ours).unwrap_or("/admin")
+}
+
+fn language(app: &App, headers: &HeaderMap, chosen: Option<&str>) -> Language {
+    let locale = app.shops.values().next().map_or("", |shop| shop.locale.as_str());
+    chosen.and_then(Language::named).unwrap_or_else(|| Language::of(headers, locale))
+}
+
+fn form(app: &App, language: Language, next: String) -> SignInPage {
+    SignInPage {
+        language,
+        problem: None,
+        next,
+        email: String::new(),
+        second_factor: false,
+        several_shops: app.shops.len() > 1,
+        shops: app.shops.keys().map(ToString::to_string).collect(),
+        languages: LANGUAGES,
+    }
+}
+
+pub async fn ask(
+    State(app): State<Arc<App>>,
+    page: Option<Page>,
+    headers: HeaderMap,
+    Query(asked): Query<Asked>,
+) -> Result<Response, ApiError> {
+    let next = next(asked.next.as_deref());
+    if page.is_some() {
+        return Ok(Redirect::to(next).into_response());
+    }
+    let language = language(&app, &headers, asked.lang.as_deref());
+    show(&form(&app, language, next.to_owned()))
+}
+
+pub async fn begin(
+    State(app): State<Arc<App>>,
+    parts: Parts,
+    Form(sent): Form<Sent>,
+) -> Result<Response, ApiError> {
+    let some = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    let wanted = SignIn {
+        email: sent.email.clone(),
+        password: sent.password,
+        shop: some(sent.shop),
+        totp: some(sent.totp),
+    };
+    let next = next(Some(&sent.next)).to_owned();
+    match session::sign_in(&app, wanted, auth_staff::origin_of(&parts)).await {
+        Ok(begun) => {
+            let cookie = [(header::SET_COOKIE, begun.cookie)];
+            Ok((cookie, Redirect::to(&next)).into_response())
+        }
+        Err(error) => {
+            let language = language(&app, &parts.headers, None);
+            let page = SignInPage {
+                problem: Some(Said::of(&error, language)),
+                email: sent.email,
+                second_factor: error.code == "second-factor-missing",
+                ..form(&app, language, next)
+            };
+            Ok((error.status, show(&page)?).into_response())
+        }
+    }
+}
+
+pub async fn end(
+    State(app): State<Arc<App>>,
+    page: Page,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let cookie = session::sign_out(&app, &page.staff, &headers).await?;
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/admin/sign-in")).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sign_in_leads_to_our_own_pages_only() {
+        for (wanted, leads) in [
+            (None, "/admin"),
+            (Some("/admin/audit?act=x"), "/admin/audit?act=x"),
+            (Some("https://example.test/admin/"), "/admin"),
+            (Some("//example.test"), "/admin"),
+            (Some("/administrator"), "/admin"),
+        ] {
+            assert_eq!(next(wanted), leads, "{wanted:?}");
+        }
+    }
+}
