@@ -11,75 +11,16 @@
 //! Every movement is a pair of postings that sum to zero: the customer's account and a counter
 //! account. Nothing is ever changed: what is left of a lot is the sum of its changes.
 
+mod words;
+
+pub use words::{Counter, Funding, Unit};
+
 use crate::time::At;
 use jiff::{ToSpan, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 /// Paid lots are no prepaid instrument as long as they cannot be used later than this.
 const PAID_MONTHS: i64 = 6;
-
-/// What a lot was given for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Funding {
-    Free,
-    /// The customer paid for it.
-    Paid,
-}
-
-impl Funding {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Funding::Free => "free",
-            Funding::Paid => "paid",
-        }
-    }
-
-    /// Reads what `as_str` writes.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Funding::Free, Funding::Paid].into_iter().find(|funding| funding.as_str() == text)
-    }
-}
-
-/// Where an amount comes from or goes to, seen from the customer's account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Counter {
-    /// Given: earned at a till, or granted by staff.
-    Granted,
-    /// Brought from the book that was used before.
-    Opening,
-    /// Spent, and given back after all.
-    Redeemed,
-    Expired,
-    /// Put right by staff.
-    Corrected,
-}
-
-impl Counter {
-    pub const ALL: [Counter; 5] = [
-        Counter::Granted,
-        Counter::Opening,
-        Counter::Redeemed,
-        Counter::Expired,
-        Counter::Corrected,
-    ];
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Counter::Granted => "granted",
-            Counter::Opening => "opening",
-            Counter::Redeemed => "redeemed",
-            Counter::Expired => "expired",
-            Counter::Corrected => "corrected",
-        }
-    }
-
-    /// Reads what `as_str` writes.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|counter| counter.as_str() == text)
-    }
-}
 
 /// Points, or minor units of a currency, that were given together.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use crate::{
     clock::SharedClock,
     config::{Config, ShopConfig},
     http_client,
-    points::http::HttpPoints,
+    points::{self, builtin::BuiltinPoints, http::HttpPoints},
     shopify::Shopify,
     store::{Database, Journal, reads::Reads},
     telemetry, web,
@@ -14,7 +14,7 @@ use crate::{
 use domain::{At, CustomerId, FlowId, Points, ShopId, flow::Told, rules::Rules};
 use engine::{
     Engine, Observer,
-    ports::{Clock, Peers, Ports},
+    ports::{Clock, Peers, PointsBook, Ports},
     store::{Event, Row},
 };
 use jiff::tz::TimeZone;
@@ -51,6 +51,8 @@ pub struct Shop {
     pub jwt_secret: SecretString,
     pub shopify: Arc<Shopify>,
     pub peers: Peers,
+    /// Where Kaeru itself holds the points.
+    pub builtin: Option<Arc<BuiltinPoints>>,
 }
 
 pub struct App {
@@ -117,7 +119,7 @@ impl App {
         let shops: BTreeMap<ShopId, Shop> = config
             .shops
             .into_iter()
-            .map(|shop| (shop.id.clone(), open_shop(shop, &client)))
+            .map(|shop| (shop.id.clone(), open_shop(shop, &client, &database, &clock)))
             .collect();
         let peers = shops.iter().map(|(id, shop)| (id.clone(), shop.peers.clone())).collect();
         let memory = Arc::new(Memory {
@@ -200,9 +202,28 @@ impl App {
     }
 }
 
-fn open_shop(config: ShopConfig, client: &http_client::HttpClient) -> Shop {
+fn open_shop(
+    config: ShopConfig,
+    client: &http_client::HttpClient,
+    database: &Database,
+    clock: &SharedClock,
+) -> Shop {
     let shopify = Arc::new(Shopify::new(config.shopify, client.clone()));
-    let points = Arc::new(HttpPoints::new(config.points, client.clone()));
+    let mut builtin = None;
+    let points: Arc<dyn PointsBook> = match config.points {
+        points::Settings::Http(settings) => Arc::new(HttpPoints::new(settings, client.clone())),
+        points::Settings::Builtin(settings) => {
+            let book = Arc::new(BuiltinPoints {
+                shop: config.id.clone(),
+                zone: config.zone.clone(),
+                settings,
+                database: database.clone(),
+                clock: clock.clone(),
+            });
+            builtin = Some(Arc::clone(&book));
+            book
+        }
+    };
     let coupons: Arc<Shopify> = Arc::clone(&shopify);
     Shop {
         id: config.id,
@@ -212,6 +233,7 @@ fn open_shop(config: ShopConfig, client: &http_client::HttpClient) -> Shop {
         jwt_secret: config.jwt_secret,
         shopify,
         peers: Peers { points, coupons },
+        builtin,
     }
 }
 

@@ -14,6 +14,8 @@ use std::{
     time::Duration,
 };
 
+mod points;
+
 const PREFIX: &str = "KAERU__";
 
 /// The file as it is written. Every key is explained in `kaeru.example.toml`.
@@ -48,7 +50,7 @@ pub struct ShopFile {
     #[serde(default = "english")]
     pub locale: String,
     pub shopify: ShopifyFile,
-    pub points: PointsFile,
+    pub points: points::PointsFile,
     #[serde(default)]
     pub rules: RulesFile,
     pub customers: CustomersFile,
@@ -72,23 +74,6 @@ pub struct ShopifyFile {
     pub combines_with_product_discounts: bool,
     #[serde(default)]
     pub combines_with_shipping_discounts: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PointsFile {
-    pub kind: String,
-    pub base_url: String,
-    pub token: Option<SecretString>,
-    pub token_file: Option<PathBuf>,
-    #[serde(default)]
-    pub lookup: bool,
-    #[serde(default)]
-    pub idempotency: bool,
-    #[serde(default)]
-    pub expiry: bool,
-    #[serde(default = "ten_minutes")]
-    pub horizon: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -135,9 +120,6 @@ fn english() -> String {
 fn api_version() -> String {
     "2026-10".to_owned()
 }
-fn ten_minutes() -> String {
-    "10m".to_owned()
-}
 fn shopify_id() -> String {
     "shopify_id".to_owned()
 }
@@ -154,7 +136,7 @@ pub struct ShopConfig {
     pub rules: Rules,
     pub jwt_secret: SecretString,
     pub shopify: crate::shopify::Settings,
-    pub points: crate::points::http::Settings,
+    pub points: crate::points::Settings,
 }
 
 /// Everything, checked.
@@ -273,7 +255,7 @@ fn check_shop(shop: ShopFile) -> anyhow::Result<ShopConfig> {
         member_no: source(&shop.customers.member_no).context("customers.member_no")?,
         linger: crate::shopify::Linger::default(),
     };
-    let points = check_points(shop.points).context("points")?;
+    let points = points::check(shop.points).context("points")?;
     let id = ShopId(shop.id);
     let (domain, locale) = (shop.domain, shop.locale);
     Ok(ShopConfig { id, domain, zone, locale, rules, jwt_secret, shopify, points })
@@ -292,23 +274,6 @@ fn check_auth(file: &ShopifyFile) -> anyhow::Result<crate::shopify::Auth> {
         }
         _ => bail!("give either access_token, or client_id with client_secret"),
     }
-}
-
-fn check_points(file: PointsFile) -> anyhow::Result<crate::points::http::Settings> {
-    if file.kind != "http" {
-        bail!("kind: {:?} is not a points book that this version knows. Use \"http\"", file.kind);
-    }
-    let horizon = span(&file.horizon).with_context(|| {
-        format!("horizon: {:?} is not a span such as \"10m\" or \"90s\"", file.horizon)
-    })?;
-    Ok(crate::points::http::Settings {
-        base_url: url(file.base_url).context("base_url")?,
-        token: secret(file.token, file.token_file).context("token")?,
-        lookup: file.lookup,
-        idempotency: file.idempotency,
-        expiry: file.expiry,
-        horizon,
-    })
 }
 
 fn check_rules(file: &RulesFile, currency: Currency) -> anyhow::Result<Rules> {

@@ -232,7 +232,7 @@ impl Books {
                 self.spendings.push(changes.iter().map(part).collect());
             }
             Does::GiveBack { which, .. } => {
-                for part in &posted.movement.returned {
+                for part in posted.movement.returned.iter().filter(|part| part.to.is_some()) {
                     let of = self.spendings[*which].iter_mut().find(|t| t.lot.no == part.from);
                     let of = of.unwrap();
                     of.amount -= part.amount;

@@ -8,11 +8,18 @@ fn parse(text: &str, variables: &[(&str, &str)]) -> anyhow::Result<Config> {
     Config::parse(text, variables)
 }
 
+fn till(config: &Config) -> &crate::points::http::Settings {
+    match &config.shops[0].points {
+        crate::points::Settings::Http(settings) => settings,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn the_example_parses() {
     let config = parse(EXAMPLE, &[]).unwrap();
     assert_eq!(config.shops.len(), 1);
-    assert_eq!(config.shops[0].points.horizon, Duration::from_secs(600));
+    assert_eq!(till(&config).horizon, Duration::from_secs(600));
     assert_eq!(config.database, Location::Sqlite(PathBuf::from("kaeru.db")));
 }
 
@@ -29,7 +36,7 @@ fn the_environment_wins() {
     .unwrap();
     assert_eq!(config.listen.port(), 9);
     assert_eq!(config.shops[0].rules.unit.get(), 50);
-    assert!(config.shops[0].points.lookup);
+    assert!(till(&config).lookup);
 }
 
 #[test]
@@ -47,6 +54,7 @@ fn mistakes_name_their_key() {
         ("money_per_point = \"1\"", "money_per_point = \"0.001\"", "money_per_point"),
         ("money_per_point = \"1\"", "money_per_point = \"-1\"", "money_per_point"),
         ("pos_id = \"shopify_id\"", "pos_id = \"name\"", "pos_id"),
+        ("horizon = \"10m\"", "valid_days = 1", "valid_days"),
         ("access_token = \"shpat_example\"", "", "access_token"),
         ("token = \"change-me\"", "token_file = \"/nowhere\"", "/nowhere"),
         ("change-me-0123456789", "short", "jwt_secret"),
@@ -56,5 +64,36 @@ fn mistakes_name_their_key() {
         assert_ne!(text, EXAMPLE, "{from}");
         let error = parse(&text, &[]).map(|_| ()).unwrap_err();
         assert!(format!("{error:#}").contains(named), "{to}: {error:#}");
+    }
+}
+
+#[test]
+fn the_points_may_be_kaerus_own() {
+    let start = EXAMPLE.find("[shop.points]").unwrap();
+    let end = EXAMPLE.find("[shop.rules]").unwrap();
+    for (keys, named) in [
+        ("", ""),
+        ("valid_days = 365\nreturn_days = 10\ntoken = \"a-till-shows-this\"", ""),
+        ("valid_days = 0", "valid_days"),
+        ("return_days = 0", "return_days"),
+        ("token = \"short\"", "token"),
+        ("base_url = \"https://pos.example.test\"", "base_url"),
+        ("lookup = false", "lookup"),
+        ("horizon = \"10m\"", "horizon"),
+    ] {
+        let mut text = EXAMPLE.to_owned();
+        let points = format!("[shop.points]\nkind = \"builtin\"\n{keys}\n\n");
+        text.replace_range(start..end, &points);
+        match parse(&text, &[]) {
+            Ok(config) => {
+                assert_eq!(named, "", "{keys}");
+                let points = &config.shops[0].points;
+                assert!(matches!(points, crate::points::Settings::Builtin(_)), "{points:?}");
+            }
+            Err(error) => {
+                let error = format!("{error:#}");
+                assert!(!named.is_empty() && error.contains(named), "{keys}: {error}");
+            }
+        }
     }
 }

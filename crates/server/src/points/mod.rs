@@ -1,3 +1,11 @@
 //! Points books: who holds the points. One adapter a file.
 
+pub mod builtin;
 pub mod http;
+
+/// Which points book a shop has.
+#[derive(Clone, Debug)]
+pub enum Settings {
+    Http(http::Settings),
+    Builtin(builtin::Settings),
+}

@@ -31,6 +31,7 @@ const CHANGES: &[Change] = &changes![
     "0006_staff",
     "0007_replica",
     "0008_reports",
+    "0009_ledger",
 ];
 
 const REMEMBER: &str = "CREATE TABLE IF NOT EXISTS schema_migration \

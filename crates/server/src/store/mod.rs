@@ -7,6 +7,7 @@ pub mod audit;
 pub mod coupons;
 pub mod customers;
 pub mod journal;
+pub mod ledger;
 pub mod migrate;
 mod postgres;
 pub mod reads;

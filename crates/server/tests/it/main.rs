@@ -1,12 +1,14 @@
 //! The service against the sandbox's own books, over real HTTP and a real database file.
 
 mod admin_pages;
+mod builtin;
 mod cancellations;
 mod crashes;
 mod faults;
 mod http_api;
 mod kill;
 mod laws;
+mod ledger;
 mod postgres;
 mod postgres_races;
 mod postgres_reads;
