@@ -46,6 +46,9 @@ pub struct Engine {
     pub ports: Arc<dyn Ports>,
     pub clock: Arc<dyn Clock>,
     pub observer: Arc<dyn Observer>,
+    /// When the store was put back from a backup: what it knows from before then may have gone on
+    /// in a life that it does not remember.
+    pub restored_at: Option<At>,
 }
 
 impl Engine {
@@ -79,6 +82,7 @@ impl Engine {
                     };
                     self.keep_lease(&row)?;
                     let sent_at = self.clock.now();
+                    let fresh = fresh && !self.remembers_less(&row);
                     let outcome = self.perform(&peers, &row, effect, fresh).await;
                     let took = self.clock.now().since(sent_at);
                     self.observer.performed(row.shop(), effect.name(), outcome.name(), took);
@@ -163,6 +167,11 @@ impl Engine {
             }
             Committed::LeaseLost => Err(Stopped::LeaseLost),
         }
+    }
+
+    /// Whether the same effect may have been sent after the backup that the store comes from.
+    fn remembers_less(&self, row: &Row) -> bool {
+        self.restored_at.is_some_and(|restored| row.flow.terms().created_at < restored)
     }
 
     /// Nothing is sent that could still be under way when the lease is over.

@@ -7,7 +7,7 @@ use crate::{
     http_client,
     points::{self, builtin::BuiltinPoints, http::HttpPoints},
     shopify::Shopify,
-    store::{Database, Journal, reads::Reads},
+    store::{Database, Journal, lineage, reads::Reads},
     telemetry, web,
 };
 
@@ -115,6 +115,7 @@ impl App {
         if let Some(now) = database.now().await? {
             clock.set(now);
         }
+        let restored_at = lineage::last(&database, lineage::RESTORED).await?;
         let client = http_client::http_client();
         let shops: BTreeMap<ShopId, Shop> = config
             .shops
@@ -133,6 +134,7 @@ impl App {
             ports: Arc::new(Registry(peers)),
             clock: Arc::new(clock.clone()),
             observer: Arc::new(Watcher { memory: Arc::clone(&memory) }),
+            restored_at,
         });
         Ok(Arc::new(Self {
             public_url: config.public_url,

@@ -41,6 +41,29 @@ enum Command {
     },
     /// Brings the database's schema up to date and ends
     Migrate(Configured),
+    /// A checked copy of the SQLite database, also while the service runs
+    Backup {
+        /// The file to write; it must not be there yet
+        file: PathBuf,
+        #[command(flatten)]
+        configured: Configured,
+    },
+    /// Puts a backup in the database's place; the service must not run
+    Restore {
+        /// The backup; left out where pg_restore put it back
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        configured: Configured,
+    },
+    /// Carries all data from SQLite to an empty PostgreSQL; the service must not run
+    Move {
+        /// sqlite://FILE
+        #[arg(long)]
+        from: String,
+        /// postgres://USER@HOST/DATABASE
+        #[arg(long)]
+        to: String,
+    },
     /// Staff accounts
     #[command(subcommand)]
     Staff(commands::staff::Staff),
@@ -78,6 +101,11 @@ fn main() -> ExitCode {
         Command::Serve(at) => cli::serve(&at.config),
         Command::Sandbox { listen, journal } => cli::sandbox(listen, journal),
         Command::Migrate(at) => cli::migrate(&at.config),
+        Command::Backup { file, configured } => commands::backup::run(&configured.config, &file),
+        Command::Restore { file, configured } => {
+            cli::run(commands::restore::run(&configured.config, file))
+        }
+        Command::Move { from, to } => cli::run(commands::carry::run(&from, &to)),
         Command::Staff(command) => cli::run(commands::staff::run(command)),
         Command::Token(Token::Customer { shop, customer, configured }) => {
             cli::token(&configured.config, shop, &customer)

@@ -149,6 +149,7 @@ impl Run {
         let points: Arc<World> = Arc::clone(&world);
         let coupons: Arc<World> = Arc::clone(&world);
         let engine = Arc::new(Engine {
+            restored_at: None,
             store: Arc::new(BadConnection {
                 inner: Arc::clone(&memory),
                 shared: Arc::clone(&shared),

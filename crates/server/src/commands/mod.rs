@@ -1,3 +1,6 @@
 //! One file a command.
 
+pub mod backup;
+pub mod carry;
+pub mod restore;
 pub mod staff;

@@ -32,6 +32,7 @@ const CHANGES: &[Change] = &changes![
     "0007_replica",
     "0008_reports",
     "0009_ledger",
+    "0014_lineage",
 ];
 
 const REMEMBER: &str = "CREATE TABLE IF NOT EXISTS schema_migration \
@@ -86,6 +87,26 @@ pub fn sqlite(connection: &mut Connection, now_us: i64) -> anyhow::Result<Vec<&'
     }
     transaction.commit()?;
     Ok(applied)
+}
+
+/// Fills the tables that PostgreSQL's search derives from others.
+pub const SEARCH: &str = "\
+    INSERT INTO coupon_search (code, shop) \
+    SELECT code, shop FROM coupon WHERE node IS NOT NULL ORDER BY created_at, code; \
+    INSERT INTO customer_search (name_key, shop, id) \
+    SELECT name_key, shop, id FROM customer WHERE name_key IS NOT NULL";
+
+/// Whether this version knows every change that the database was made with.
+///
+/// # Errors
+/// As [`sqlite`]; and where it is no database of Kaeru's.
+pub fn known(connection: &Connection) -> anyhow::Result<()> {
+    let known: Vec<(String, String)> = connection
+        .prepare(KNOWN)
+        .context("this is not a database of Kaeru's")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    missing(&known, |change| change.sqlite).map(drop)
 }
 
 /// Any number: whoever migrates holds this lock until the transaction's end.

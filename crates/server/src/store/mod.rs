@@ -4,10 +4,12 @@
 //! transaction does is written once, over [`tx::Tx`], for every database alike.
 
 pub mod audit;
+pub mod backup;
 pub mod coupons;
 pub mod customers;
 pub mod journal;
 pub mod ledger;
+pub mod lineage;
 pub mod migrate;
 mod postgres;
 pub mod reads;
@@ -18,6 +20,7 @@ mod rows;
 mod sql;
 mod sqlite;
 pub mod staff;
+pub mod transfer;
 mod tx;
 mod writer;
 
@@ -87,10 +90,12 @@ impl Database {
     /// # Errors
     /// Where it cannot be used.
     pub async fn open(location: &Location, now: At) -> anyhow::Result<Self> {
-        match location {
-            Location::Sqlite(path) => Ok(Self::Sqlite(Arc::new(Sqlite::open(path, now)?))),
-            Location::Postgres(url) => Self::connect(url, now).await,
-        }
+        let database = match location {
+            Location::Sqlite(path) => Self::Sqlite(Arc::new(Sqlite::open(path, now)?)),
+            Location::Postgres(url) => Self::connect(url, now).await?,
+        };
+        lineage::refuse_moved(&database).await?;
+        Ok(database)
     }
 
     /// Opens it beside a service that is running on it: for commands that add a row and end.
@@ -98,10 +103,12 @@ impl Database {
     /// # Errors
     /// Where it cannot be used.
     pub async fn open_beside(location: &Location, now: At) -> anyhow::Result<Self> {
-        match location {
-            Location::Sqlite(path) => Ok(Self::Sqlite(Arc::new(Sqlite::open_beside(path, now)?))),
-            Location::Postgres(url) => Self::connect(url, now).await,
-        }
+        let database = match location {
+            Location::Sqlite(path) => Self::Sqlite(Arc::new(Sqlite::open_beside(path, now)?)),
+            Location::Postgres(url) => Self::connect(url, now).await?,
+        };
+        lineage::refuse_moved(&database).await?;
+        Ok(database)
     }
 
     async fn connect(url: &str, now: At) -> anyhow::Result<Self> {

@@ -73,7 +73,7 @@ impl Postgres {
         Ok(postgres)
     }
 
-    async fn client(&self) -> Result<Object, DbError> {
+    pub async fn client(&self) -> Result<Object, DbError> {
         self.pool.get().await.map_err(|error| DbError::Failed(error.to_string()))
     }
 
@@ -254,7 +254,8 @@ impl ToSql for Value<'_> {
     to_sql_checked!();
 }
 
-fn line(row: &Row) -> Result<Line, DbError> {
+/// A row as the statements see it.
+pub fn line(row: &Row) -> Result<Line, DbError> {
     let value = |index: usize| -> Result<Value<'static>, DbError> {
         Ok(match *row.columns()[index].type_() {
             Type::INT8 => row.try_get::<_, Option<i64>>(index)?.into(),

@@ -112,7 +112,11 @@ impl Sqlite {
     }
 }
 
-fn prepare(path: &Path, now: At) -> anyhow::Result<Connection> {
+/// A connection that writes, to a file whose schema is up to date.
+///
+/// # Errors
+/// Where the file cannot be used.
+pub fn prepare(path: &Path, now: At) -> anyhow::Result<Connection> {
     let mut connection = connect(path, OpenFlags::default())
         .with_context(|| format!("database.url: cannot open {}", path.display()))?;
     migrate::sqlite(&mut connection, now.0)?;
@@ -123,7 +127,11 @@ fn reader(path: &Path) -> rusqlite::Result<Connection> {
     connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
-fn lock(path: &Path) -> anyhow::Result<File> {
+/// Nobody else serves on the file, as long as the answer is kept.
+///
+/// # Errors
+/// Where another process does, or the folder cannot be written.
+pub fn lock(path: &Path) -> anyhow::Result<File> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
     let name = PathBuf::from(name);
@@ -179,18 +187,23 @@ fn query(connection: &Connection, sql: &str, values: &[Value<'_>]) -> Result<Vec
     let mut rows = statement.query(params_from_iter(values))?;
     let mut lines = Vec::new();
     while let Some(row) = rows.next()? {
-        let values = (0..columns).map(|column| match row.get_ref(column)? {
-            ValueRef::Null => Ok(Value::Null),
-            ValueRef::Integer(number) => Ok(Value::Int(number)),
-            ValueRef::Text(text) => String::from_utf8(text.to_vec())
-                .map(Value::from)
-                .map_err(|error| DbError::Failed(error.to_string())),
-            ValueRef::Blob(bytes) => Ok(Value::Blob(Cow::Owned(bytes.to_vec()))),
-            ValueRef::Real(_) => Err(DbError::Failed("a fraction has no place here".to_owned())),
-        });
-        lines.push(Line(values.collect::<Result<_, DbError>>()?));
+        lines.push(line(row, columns)?);
     }
     Ok(lines)
+}
+
+/// A row of so many columns.
+pub fn line(row: &rusqlite::Row<'_>, columns: usize) -> Result<Line, DbError> {
+    let values = (0..columns).map(|column| match row.get_ref(column)? {
+        ValueRef::Null => Ok(Value::Null),
+        ValueRef::Integer(number) => Ok(Value::Int(number)),
+        ValueRef::Text(text) => String::from_utf8(text.to_vec())
+            .map(Value::from)
+            .map_err(|error| DbError::Failed(error.to_string())),
+        ValueRef::Blob(bytes) => Ok(Value::Blob(Cow::Owned(bytes.to_vec()))),
+        ValueRef::Real(_) => Err(DbError::Failed("a fraction has no place here".to_owned())),
+    });
+    Ok(Line(values.collect::<Result<_, DbError>>()?))
 }
 
 /// A savepoint inside the writer's transaction.

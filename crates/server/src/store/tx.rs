@@ -90,6 +90,10 @@ pub fn number(id: u64) -> Result<i64, DbError> {
 pub struct Line(pub Vec<Value<'static>>);
 
 impl Line {
+    pub fn values(&self) -> &[Value<'static>] {
+        &self.0
+    }
+
     fn unreadable(&self, column: usize, wanted: &str) -> DbError {
         let found = match self.0.get(column) {
             None => "nothing",

@@ -2,6 +2,7 @@
 
 mod admin_pages;
 mod builtin;
+mod backup;
 mod cancellations;
 mod crashes;
 mod faults;

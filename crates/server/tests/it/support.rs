@@ -153,6 +153,7 @@ impl Observer for Quiet {
 
 pub fn engine(store: Arc<dyn Store>, peers: Peers) -> Engine {
     Engine {
+        restored_at: None,
         store,
         ports: Arc::new(OneShop(peers)),
         clock: Arc::new(SystemClock),

@@ -1,0 +1,7 @@
+-- What was done to this database as a whole.
+
+CREATE TABLE lineage (
+  at BIGINT NOT NULL,
+  what TEXT COLLATE "C" NOT NULL,              -- restored: from a backup; moved: to another database
+  PRIMARY KEY (at, what)
+);
