@@ -1,8 +1,8 @@
 //! The service against the sandbox's own books, over real HTTP and a real database file.
 
 mod admin_pages;
-mod builtin;
 mod backup;
+mod builtin;
 mod cancellations;
 mod crashes;
 mod faults;
