@@ -15,13 +15,13 @@ const MOST: usize = 64;
 /// The others are looked at so often.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Where several processes serve on one database: they share its time and Shopify's limit.
+/// Says that this process lives, which shows also whether the database takes what is written.
+/// Where several serve on one database, they share its time and Shopify's limit.
 pub async fn keep_company(app: Arc<App>) {
     let id = crate::ids::text(app.now());
     while !app.stopping.load(Ordering::Relaxed) {
         match look_around(&app, &id).await {
-            Ok(true) => {}
-            Ok(false) => return,
+            Ok(()) => {}
             Err(error) => tracing::warn!(%error, "cannot look at the other processes"),
         }
         tokio::select! {
@@ -34,15 +34,18 @@ pub async fn keep_company(app: Arc<App>) {
     }
 }
 
-/// False where there can be no others.
-async fn look_around(app: &App, id: &str) -> Result<bool, engine::store::StoreError> {
-    let Some(now) = app.database.now().await? else { return Ok(false) };
-    app.clock.set(now);
-    let processes = replicas::seen(&app.database, id, now).await?;
-    for shop in app.shops.values() {
-        shop.shopify.share_limit(processes);
+async fn look_around(app: &App, id: &str) -> Result<(), engine::store::StoreError> {
+    let shared = app.database.now().await?;
+    if let Some(now) = shared {
+        app.clock.set(now);
     }
-    Ok(true)
+    let processes = replicas::seen(&app.database, id, app.now()).await?;
+    if shared.is_some() {
+        for shop in app.shops.values() {
+            shop.shopify.share_limit(processes);
+        }
+    }
+    Ok(())
 }
 
 /// Claims due flows until the service stops.

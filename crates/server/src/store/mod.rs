@@ -115,6 +115,14 @@ impl Database {
         Ok(Self::Postgres(Arc::new(Postgres::open(url, now.0).await?)))
     }
 
+    /// Whether the last transaction could not be written: a full disk, a lost connection.
+    pub fn failing(&self) -> bool {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.failing(),
+            Self::Postgres(postgres) => postgres.failing(),
+        }
+    }
+
     /// The time that all processes on this database share; `None` where there is only one.
     pub async fn now(&self) -> Result<Option<At>, StoreError> {
         match self {

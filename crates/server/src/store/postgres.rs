@@ -10,7 +10,11 @@ use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, R
 use engine::store::StoreError;
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 use rustls_platform_verifier::ConfigVerifierExt;
-use std::{borrow::Cow, time::Duration};
+use std::{
+    borrow::Cow,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 use tokio_postgres::{
     Config, Row,
     config::SslMode,
@@ -32,6 +36,7 @@ const TRIES: u32 = 10;
 
 pub struct Postgres {
     pool: Pool,
+    failing: AtomicBool,
 }
 
 impl std::fmt::Debug for Postgres {
@@ -66,7 +71,7 @@ impl Postgres {
             .create_timeout(Some(WAIT))
             .runtime(Runtime::Tokio1)
             .build()?;
-        let postgres = Self { pool };
+        let postgres = Self { pool, failing: AtomicBool::new(false) };
         let mut client = postgres.pool.get().await.context("database.url: cannot connect")?;
         migrate::postgres(&mut client, now_us).await?;
         drop(client);
@@ -75,6 +80,11 @@ impl Postgres {
 
     pub async fn client(&self) -> Result<Object, DbError> {
         self.pool.get().await.map_err(|error| DbError::Failed(error.to_string()))
+    }
+
+    /// Whether the last transaction could not be written.
+    pub fn failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
     }
 
     /// Runs the work in a transaction of its own, again where others were in the way.
@@ -98,6 +108,7 @@ impl Postgres {
         });
         metrics::counter!("kaeru_store_commits_total").increment(1);
         let outcome = task.await.map_err(|error| StoreError(error.to_string()))?;
+        self.failing.store(outcome.is_err(), Ordering::Relaxed);
         if outcome.is_err() {
             metrics::counter!("kaeru_store_errors_total").increment(1);
         }

@@ -76,6 +76,11 @@ impl Sqlite {
         Ok(Self { writer: Writer::start(connection)?, readers, _lock: lock })
     }
 
+    /// Whether the last transaction could not be written.
+    pub fn failing(&self) -> bool {
+        self.writer.failing()
+    }
+
     pub async fn write<W: Work>(&self, work: W) -> Result<W::Output, StoreError> {
         self.writer
             .run(move |connection| {

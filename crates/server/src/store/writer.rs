@@ -5,7 +5,11 @@ use super::tx::{DbError, End};
 use engine::store::StoreError;
 use rusqlite::Connection;
 use std::{
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
     thread::JoinHandle,
 };
 use tokio::sync::oneshot;
@@ -22,17 +26,25 @@ type Job = Box<dyn FnOnce(Option<&mut Connection>) -> (bool, Answer) + Send>;
 pub struct Writer {
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
+    failing: Arc<AtomicBool>,
 }
 
 impl Writer {
     pub fn start(mut connection: Connection) -> std::io::Result<Self> {
         let (sender, receiver) = channel();
+        let failing = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&failing);
         let thread =
             std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || {
                 let _guard = FailStop;
-                work(&mut connection, &receiver);
+                work(&mut connection, &receiver, &flag);
             })?;
-        Ok(Self { jobs: Some(sender), thread: Some(thread) })
+        Ok(Self { jobs: Some(sender), thread: Some(thread), failing })
+    }
+
+    /// Whether the last commit failed: the disk is full, or gone.
+    pub fn failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
     }
 
     /// Runs the work in a transaction of its own and answers once it is on the disk. A work that
@@ -85,13 +97,15 @@ impl Drop for FailStop {
     }
 }
 
-fn work(connection: &mut Connection, jobs: &Receiver<Job>) {
+fn work(connection: &mut Connection, jobs: &Receiver<Job>, failing: &AtomicBool) {
     while let Ok(first) = jobs.recv() {
         let mut answers: Vec<Answer> = Vec::new();
         let committed = group(connection, first, jobs, &mut answers);
         metrics::counter!("kaeru_store_groups_total").increment(1);
         metrics::counter!("kaeru_store_commits_total").increment(answers.len() as u64);
-        if committed.is_err() {
+        failing.store(committed.is_err(), Ordering::Relaxed);
+        if let Err(error) = &committed {
+            tracing::error!(%error, "nothing can be written to the database");
             metrics::counter!("kaeru_store_errors_total").increment(1);
             // Fails where the transaction has ended by itself, which is as good.
             let _ = connection.execute_batch("ROLLBACK");

@@ -33,12 +33,16 @@ fn assets() -> Router<Arc<App>> {
         .layer(CompressionLayer::new())
 }
 
-/// Ready: not stopping, and the database answers.
+/// Ready: not stopping, and the database answers and takes what is written.
 async fn ready(State(app): State<Arc<App>>) -> Result<&'static str, (StatusCode, &'static str)> {
     if app.stopping.load(Ordering::Relaxed) {
         return Err((StatusCode::SERVICE_UNAVAILABLE, "stopping"));
     }
     match app.reads.ping().await {
+        Ok(()) if app.database.failing() => Err((
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the database takes nothing: is its disk full, or read-only? See the log",
+        )),
         Ok(()) => Ok("ready"),
         Err(error) => {
             tracing::error!(%error, "not ready");

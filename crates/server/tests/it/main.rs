@@ -5,6 +5,7 @@ mod backup;
 mod builtin;
 mod cancellations;
 mod crashes;
+mod disk;
 mod faults;
 mod http_api;
 mod kill;

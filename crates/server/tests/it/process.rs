@@ -29,8 +29,14 @@ impl Process {
 
 /// Starts the binary and reads the first address that it prints.
 pub fn start(arguments: &[&str]) -> anyhow::Result<(Process, String)> {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_kaeru"))
-        .args(arguments)
+    start_in(&[], arguments)
+}
+
+/// The same behind another command, which runs it.
+pub fn start_in(before: &[&str], arguments: &[&str]) -> anyhow::Result<(Process, String)> {
+    let line = [before, &[env!("CARGO_BIN_EXE_kaeru")], arguments].concat();
+    let mut child = Command::new(line[0])
+        .args(&line[1..])
         .env("RUST_LOG", "off")
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
