@@ -1,11 +1,12 @@
 //! Installs what the tests need and the machine lacks, with the system's package manager.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
 
 use crate::console::note;
+use crate::root::target;
 use crate::shell::{self, output, program, succeeds, which};
 
 /// What is about to be tested.
@@ -52,6 +53,13 @@ const NEEDS: &[Need] = &[
         found: || any(&["chromedriver", "chromium.chromedriver"]),
     },
     Need {
+        name: "npm",
+        packages: &["npm"],
+        browser: true,
+        optional: false,
+        found: || axe().is_file() || which("npm").is_some(),
+    },
+    Need {
         name: "a font with Japanese and Chinese",
         packages: &["fonts-noto-cjk"],
         browser: true,
@@ -65,6 +73,26 @@ const NEEDS: &[Need] = &[
 /// # Errors
 /// When something necessary is still missing afterwards; the message says what to install.
 pub fn run(wanted: Wanted) -> Result<()> {
+    packages(wanted)?;
+    if wanted == Wanted::Everything && !axe().is_file() {
+        let folder = target().join("axe");
+        std::fs::create_dir_all(&folder)?;
+        let mut npm = program("npm");
+        npm.args(["install", "--no-save", "--no-package-lock", "--no-audit", "--prefix"]);
+        shell::run(npm.arg(folder).arg(AXE))?;
+    }
+    Ok(())
+}
+
+/// What the browser tests hold every page to WCAG 2.2 with. Nothing of it is shipped.
+const AXE: &str = "axe-core@4.14.1";
+
+/// Where it lies.
+pub fn axe() -> PathBuf {
+    target().join("axe/node_modules/axe-core/axe.min.js")
+}
+
+fn packages(wanted: Wanted) -> Result<()> {
     let missing = missing(wanted);
     if missing.is_empty() {
         println!("PostgreSQL, browser and fonts: all here");

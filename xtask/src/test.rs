@@ -111,6 +111,7 @@ fn tests(options: &Options, count: &mut Count) -> Result<Went> {
     // One binary that fails must not hide what the others have to say.
     command.args(["test", "--workspace", "--no-fail-fast"]);
     command.env("KAERU_BIN", target().join("debug").join("kaeru"));
+    command.env("KAERU_AXE", install::axe());
     if options.fast {
         command.args(["--exclude", "e2e"]);
     }

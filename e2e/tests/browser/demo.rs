@@ -68,4 +68,31 @@ impl Demo {
         self.client.put(url).json(&json!({call: ms})).send().await?.error_for_status()?;
         Ok(())
     }
+
+    /// The customer turns points into a coupon: its code.
+    pub async fn convert(&self, customer: &str, points: u32, key: &str) -> anyhow::Result<String> {
+        let url = format!("{}/shop/demo/sign-in", self.base);
+        let body = json!({"customer_id": customer});
+        let token: Value = self.client.post(url).json(&body).send().await?.json().await?;
+        let request = self.client.post(format!("{}/storefront/v1/conversions", self.base));
+        let request = request.bearer_auth(token["token"].as_str().unwrap_or_default());
+        let request = request.header("Idempotency-Key", key).json(&json!({"points": points}));
+        let body: Value = request.send().await?.json().await?;
+        let code = body["coupon"]["code"].as_str().map(str::to_owned);
+        code.with_context(|| format!("not converted: {body}"))
+    }
+
+    /// Staff who may do everything do this.
+    pub async fn staff(&self, path: &str, body: Value) -> anyhow::Result<Value> {
+        let api = format!("{}/admin/api/v1", self.base);
+        let who = json!({"email": "admin@demo.test", "password": "kaeru-demo"});
+        let answer = self.client.post(format!("{api}/session")).json(&who).send().await?;
+        let cookie = answer.headers()["set-cookie"].to_str()?.to_owned();
+        let me: Value = answer.json().await?;
+        let request = self.client.post(format!("{api}{path}")).json(&body);
+        let request = request.header("Cookie", cookie.split(';').next().unwrap_or_default());
+        let request = request.header("X-CSRF-Token", me["csrf_token"].as_str().unwrap_or_default());
+        let answer = request.header("Idempotency-Key", path).send().await?.error_for_status()?;
+        Ok(answer.json().await?)
+    }
 }

@@ -141,9 +141,9 @@ impl Page {
         self.widget(&format!("w.querySelector('{selector}').click()")).await.map(drop)
     }
 
-    /// For people to look at: `e2e/screenshots/NAME.png`.
+    /// For people to look at: `target/screenshots/NAME.png`.
     pub async fn screenshot(&self, name: &str) -> anyhow::Result<()> {
-        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/screenshots"));
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/screenshots"));
         std::fs::create_dir_all(folder)?;
         let width = self.script("return innerWidth").await?.as_u64().unwrap_or(1280);
         let height = self.script("return document.documentElement.scrollHeight").await?;

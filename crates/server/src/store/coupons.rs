@@ -67,6 +67,46 @@ impl Tab {
     }
 }
 
+/// What comes first. Each has an index that it follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    #[default]
+    Newest,
+    Oldest,
+    /// What ends soonest, among the unused ones.
+    Expiring,
+}
+
+impl Order {
+    pub const ALL: [Order; 3] = [Order::Newest, Order::Oldest, Order::Expiring];
+
+    /// The API's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Order::Newest => "newest",
+            Order::Oldest => "oldest",
+            Order::Expiring => "expiring",
+        }
+    }
+
+    /// Where a row stands in this order, beside its code.
+    pub const fn place(self, row: &Listed) -> At {
+        match self {
+            Order::Newest | Order::Oldest => row.created_at,
+            Order::Expiring => row.expires_at,
+        }
+    }
+
+    /// The column, how a later page compares with the row before it, and the direction.
+    const fn sql(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Order::Newest => ("created_at", "<", "DESC"),
+            Order::Oldest => ("created_at", ">", "ASC"),
+            Order::Expiring => ("expires_at", ">", "ASC"),
+        }
+    }
+}
+
 /// Which coupons are wanted.
 #[derive(Clone, Debug)]
 pub struct Filter {
@@ -77,6 +117,12 @@ pub struct Filter {
     /// Issued at or after, and before.
     pub from: Option<At>,
     pub to: Option<At>,
+    /// Worth at least and at most so much, in minor units.
+    pub least: Option<i64>,
+    pub greatest: Option<i64>,
+    /// Its last moment comes before this one.
+    pub until: Option<At>,
+    pub order: Order,
     pub before: Option<Before>,
     pub most: usize,
     pub now: At,
@@ -204,7 +250,7 @@ fn after(text: &str) -> String {
     format!("{text}\u{10FFFF}")
 }
 
-/// Newest first.
+/// In the order that the filter asks for.
 pub async fn list(
     database: &Database,
     shop: &ShopId,
@@ -222,26 +268,28 @@ pub async fn list(
     if let Some(q) = filter.q.as_deref().filter(|q| !q.trim().is_empty()) {
         query.search(q);
     }
-    if let Some(customer) = filter.customer {
-        let place = query.value(number(customer.0)?);
-        query.and(&format!("coupon.customer = ?{place}"));
+    let customer = filter.customer.map(|id| number(id.0)).transpose()?;
+    for (condition, value) in [
+        ("coupon.customer =", customer.map(Value::from)),
+        ("coupon.created_at >=", filter.from.map(Value::from)),
+        ("coupon.created_at <", filter.to.map(Value::from)),
+        ("coupon.amount >=", filter.least.map(Value::from)),
+        ("coupon.amount <=", filter.greatest.map(Value::from)),
+        ("coupon.expires_at <", filter.until.map(Value::from)),
+    ] {
+        if let Some(value) = value {
+            let place = query.value(value);
+            query.and(&format!("{condition} ?{place}"));
+        }
     }
-    if let Some(from) = filter.from {
-        let place = query.value(from);
-        query.and(&format!("coupon.created_at >= ?{place}"));
-    }
-    if let Some(to) = filter.to {
-        let place = query.value(to);
-        query.and(&format!("coupon.created_at < ?{place}"));
-    }
+    let (column, beyond, way) = filter.order.sql();
     if let Some(before) = filter.before {
         let (at, key) = (query.value(before.at), query.value(before.key));
-        query.and(&format!("(coupon.created_at, coupon.code) < (?{at}, ?{key})"));
+        query.and(&format!("(coupon.{column}, coupon.code) {beyond} (?{at}, ?{key})"));
     }
     let most = query.value(i64::try_from(filter.most).unwrap_or(i64::MAX));
-    query
-        .sql
-        .push_str(&format!(" ORDER BY coupon.created_at DESC, coupon.code DESC LIMIT ?{most}"));
+    let order = format!(" ORDER BY coupon.{column} {way}, coupon.code {way} LIMIT ?{most}");
+    query.sql.push_str(&order);
     let lines = database.read(query.sql, query.values).await?;
     Ok(lines.iter().map(|line| listed(line, now)).collect::<Result<_, _>>()?)
 }

@@ -108,13 +108,23 @@ pub fn from_elsewhere(headers: &HeaderMap, app: &App) -> bool {
     origin != app.public_url && own != host
 }
 
+/// The cookie that keeps which language was chosen in this browser.
+pub const LANGUAGE_COOKIE: &str = "kaeru-language";
+
+/// What was chosen in this browser, else for the account, else what the browser asks for.
+pub fn language(headers: &HeaderMap, account: Option<&str>, locale: &str) -> Language {
+    let chosen = cookie(headers, LANGUAGE_COOKIE);
+    let chosen = chosen.as_deref().and_then(Language::named);
+    let own = || account.and_then(Language::named);
+    chosen.or_else(own).unwrap_or_else(|| Language::of(headers, locale))
+}
+
 /// Whoever the request says it is, if that is true. Whether a change is theirs is not checked.
 pub async fn known(parts: &Parts, app: &App) -> Result<Staff, ApiError> {
     let now = app.now();
     let make = |account: Account, csrf| {
         let locale = app.shops.get(&account.shop).map_or("", |shop| shop.locale.as_str());
-        let chosen = account.language.as_deref().and_then(Language::named);
-        let language = chosen.unwrap_or_else(|| Language::of(&parts.headers, locale));
+        let language = language(&parts.headers, account.language.as_deref(), locale);
         Staff { account, csrf, language, origin: origin_of(parts) }
     };
     if let Some(token) = bearer(&parts.headers) {

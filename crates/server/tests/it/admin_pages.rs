@@ -6,6 +6,7 @@ use reqwest::{
     header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE},
     redirect::Policy,
 };
+use serde_json::{Value, json};
 
 struct Pages {
     _process: Process,
@@ -62,6 +63,28 @@ impl Pages {
         let answer = request.send().await?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         Ok(Answer { status, headers, text: answer.text().await? })
+    }
+
+    /// A coupon of 300 points of the customer's.
+    async fn convert(&self, customer: &str) -> anyhow::Result<String> {
+        let url = format!("{}/shop/demo/sign-in", self.base);
+        let body = json!({"customer_id": customer});
+        let token: Value = self.client.post(url).json(&body).send().await?.json().await?;
+        let request = self.client.post(format!("{}/storefront/v1/conversions", self.base));
+        let request = request.bearer_auth(token["token"].as_str().unwrap_or_default());
+        let request = request.header("Idempotency-Key", "1").json(&json!({"points": 300}));
+        let body: Value = request.send().await?.json().await?;
+        let code = body["coupon"]["code"].as_str();
+        code.map(str::to_owned).ok_or_else(|| anyhow::anyhow!("not converted: {body}"))
+    }
+
+    /// Every movement of the customer's points, in the points book's own books.
+    async fn movements(&self, customer: &str) -> anyhow::Result<Vec<i64>> {
+        let url = format!("{}/sandbox/api/books", self.base);
+        let books: Value = self.client.get(url).send().await?.json().await?;
+        let movements = books["points"][customer]["movements"].as_array().cloned();
+        let amounts = movements.unwrap_or_default();
+        Ok(amounts.iter().filter_map(|movement| movement["amount"].as_i64()).collect())
     }
 
     /// The cookie of a session that has just begun on the page.
@@ -136,5 +159,102 @@ async fn nothing_inline_and_nothing_kept_by_the_browser() -> anyhow::Result<()> 
         }
         assert!(page.text.starts_with("<!doctype html>"), "{path}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_coupon_is_taken_back_once_without_javascript() -> anyhow::Result<()> {
+    let pages = Pages::start().await?;
+    let code = pages.convert("12345").await?;
+    let cookie = pages.sign_in("manager").await?;
+    let list = pages.get(&cookie, "/admin/coupons?status=unused&q=taro").await?;
+    let place = format!("/admin/coupons/{code}/cancel");
+    assert!(list.text.contains(&format!("href=\"{place}\"")), "{}", list.text);
+    let form = pages.get(&cookie, &place).await?;
+    assert!(form.text.contains("950 → 1,250"), "{}", form.text);
+    let (csrf, key) = (form.hidden("csrf").to_owned(), form.hidden("key").to_owned());
+    let csrf = csrf.as_str();
+    let said = |reason, note| {
+        let fields = [("csrf", csrf), ("key", key.as_str()), ("reason", reason), ("note", note)];
+        fields.map(|(name, value): (&str, &str)| (name, value))
+    };
+    for (reason, note, problem) in
+        [("", "", "reason-problem"), ("other", " ", "note-problem"), ("no", "n", "reason-problem")]
+    {
+        let again = pages.post(&cookie, &place, &said(reason, note)).await?;
+        assert_eq!(again.status, 422, "{reason}");
+        assert!(again.text.contains(&format!("id=\"{problem}\"")), "{reason}: {}", again.text);
+        assert_eq!(again.hidden("key"), key, "the same form, the same key");
+    }
+    let fields = said("other", "Issued at the till");
+    let (one, two) =
+        tokio::join!(pages.post(&cookie, &place, &fields), pages.post(&cookie, &place, &fields));
+    for answer in [one?, two?] {
+        let said = answer.leads_to().split_once("?done=").map(|(place, _)| place.to_owned());
+        assert_eq!(answer.status, 303, "{}", answer.text);
+        assert_eq!(said, Some(format!("/admin/coupons/{code}")));
+    }
+    let movements = pages.movements("12345").await?;
+    assert_eq!(movements, [-300, 300], "one refund");
+    let again = pages.get(&cookie, &place).await?;
+    assert!(!again.text.contains("<textarea") && again.text.contains("role=\"alert\""));
+    let fresh = [("csrf", csrf), ("key", "another"), ("reason", "customer_request")];
+    let refused = pages.post(&cookie, &place, &fresh).await?;
+    assert_eq!(refused.status, 409, "{}", refused.text);
+    assert_eq!(pages.movements("12345").await?, [-300, 300]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn pages_offer_what_the_role_may_and_refuse_the_rest() -> anyhow::Result<()> {
+    let pages = Pages::start().await?;
+    let code = pages.convert("12345").await?;
+    let place = format!("/admin/coupons/{code}");
+    for (who, offers) in [("viewer", false), ("manager", true), ("ec", true), ("admin", true)] {
+        let cookie = pages.sign_in(who).await?;
+        let shown = pages.get(&cookie, &place).await?;
+        for act in ["cancel", "hold"] {
+            let act = format!("{place}/{act}");
+            assert_eq!(shown.text.contains(&format!("href=\"{act}\"")), offers, "{who} {act}");
+            let status = if offers { 200 } else { 403 };
+            assert_eq!(pages.get(&cookie, &act).await?.status, status, "{who} {act}");
+        }
+        if !offers {
+            let csrf = shown.hidden("csrf").to_owned();
+            let form = [("csrf", csrf.as_str()), ("key", "k"), ("reason", "customer_request")];
+            let refused = pages.post(&cookie, &format!("{place}/cancel"), &form).await?;
+            assert_eq!(refused.status, 403, "{who}");
+        }
+    }
+    let admin = pages.sign_in("admin").await?;
+    for act in ["", "/cancel", "/hold", "/release", "/confirm"] {
+        let nowhere = pages.get(&admin, &format!("/admin/coupons/NONE{act}")).await?;
+        assert_eq!(nowhere.status, 404, "{act}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_hold_is_released_or_confirmed_on_pages() -> anyhow::Result<()> {
+    let pages = Pages::start().await?;
+    let code = pages.convert("12345").await?;
+    let place = format!("/admin/coupons/{code}");
+    let (manager, admin) = (pages.sign_in("manager").await?, pages.sign_in("admin").await?);
+    for (cookie, act, fields, leads) in [
+        (&manager, "hold", vec![("note", "Five in a minute")], "held"),
+        (&manager, "release", vec![("note", "It was a gift")], "released"),
+        (&manager, "hold", vec![("note", "Again")], "held"),
+        (&manager, "confirm", vec![("refund", "yes"), ("reason", "issued_in_error")], ""),
+        (&admin, "confirm", vec![("refund", "yes"), ("reason", "issued_in_error")], "cancelled"),
+    ] {
+        let form = pages.get(cookie, &format!("{place}/{act}")).await?;
+        let (csrf, key) = (form.hidden("csrf").to_owned(), form.hidden("key").to_owned());
+        let mut said = vec![("csrf", csrf.as_str()), ("key", key.as_str())];
+        said.extend(fields);
+        let answer = pages.post(cookie, &format!("{place}/{act}"), &said).await?;
+        let done = answer.leads_to().split_once("?done=").map_or("", |(_, done)| done);
+        assert_eq!(done, leads, "{act}: {} {}", answer.status, answer.text);
+    }
+    assert_eq!(pages.movements("12345").await?, [-300, 300]);
     Ok(())
 }

@@ -133,6 +133,10 @@ async fn coupons_of(database: &Database, now: At, told: &mut Told) -> anyhow::Re
         customer: None,
         from: None,
         to: None,
+        least: None,
+        greatest: None,
+        until: None,
+        order: coupons::Order::Newest,
         before: None,
         most: 2,
         now,
@@ -150,10 +154,16 @@ async fn coupons_of(database: &Database, now: At, told: &mut Told) -> anyhow::Re
         customer: Some(CustomerId(12)),
         from: Some(At(0)),
         to: Some(now),
+        least: Some(1),
+        greatest: Some(10_000),
+        until: Some(At(i64::MAX)),
         before: Some(before),
         ..filter
     };
-    told.add(coupons::list(database, &shop(), narrowed).await?);
+    for order in coupons::Order::ALL {
+        let narrowed = coupons::Filter { order, ..narrowed.clone() };
+        told.add(coupons::list(database, &shop(), narrowed).await?);
+    }
     told.add(coupons::counts(database, &shop(), now).await?);
     for n in 1..=4 {
         let code = Code(format!("70934-AAAA{n:02}-500"));

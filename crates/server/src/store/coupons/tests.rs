@@ -36,6 +36,10 @@ fn filter(q: &str) -> Filter {
         customer: None,
         from: None,
         to: None,
+        least: None,
+        greatest: None,
+        until: None,
+        order: Order::Newest,
         before: None,
         most: 100,
         now: NOW,
@@ -101,19 +105,49 @@ async fn pages_go_on_where_the_last_one_ended() {
     for n in 1..=7 {
         issue(&journal, n, u64::try_from(n).unwrap()).await;
     }
-    let mut seen = Vec::new();
-    let mut before = None;
-    loop {
-        let page = Filter { most: 3, before, q: None, ..filter("") };
-        let rows = list(&database, &ShopId::from("main"), page).await.unwrap();
-        let Some(last) = rows.last() else { break };
-        before = Some(Before { at: last.created_at, key: last.code.clone() });
-        seen.extend(rows.into_iter().map(|row| row.code));
+    for (tab, order, newest_first) in [
+        (Tab::All, Order::Newest, true),
+        (Tab::All, Order::Oldest, false),
+        (Tab::Unused, Order::Expiring, false),
+    ] {
+        let mut seen = Vec::new();
+        let mut before = None;
+        loop {
+            let page = Filter { tab, order, most: 3, before, q: None, ..filter("") };
+            let rows = list(&database, &ShopId::from("main"), page).await.unwrap();
+            let Some(last) = rows.last() else { break };
+            before = Some(Before { at: order.place(last), key: last.code.clone() });
+            seen.extend(rows.into_iter().map(|row| row.code));
+        }
+        let mut sorted = seen.clone();
+        sorted.sort();
+        if newest_first {
+            sorted.reverse();
+        }
+        sorted.dedup();
+        assert_eq!((seen.len(), &seen), (7, &sorted), "{order:?}");
     }
-    let mut sorted = seen.clone();
-    sorted.sort_by(|a, b| b.cmp(a));
-    sorted.dedup();
-    assert_eq!((seen.len(), &seen), (7, &sorted));
+}
+
+#[tokio::test]
+async fn a_list_is_narrowed_by_worth_and_by_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = database(&folder).await;
+    let code = issue(&Journal::new(database.clone()), 1, 1).await;
+    let shop = ShopId::from("main");
+    let found = find(&database, &shop, &code, NOW).await.unwrap().unwrap().listed;
+    let (worth, end) = (found.amount, found.expires_at);
+    let any = Filter { q: None, ..filter("") };
+    for (filter, fits) in [
+        (Filter { least: Some(worth), greatest: Some(worth), ..any.clone() }, 1),
+        (Filter { least: Some(worth + 1), ..any.clone() }, 0),
+        (Filter { greatest: Some(worth - 1), ..any.clone() }, 0),
+        (Filter { until: Some(At(end.0 + 1)), ..any.clone() }, 1),
+        (Filter { until: Some(end), ..any.clone() }, 0),
+    ] {
+        let rows = list(&database, &shop, filter.clone()).await.unwrap();
+        assert_eq!(rows.len(), fits, "{filter:?}");
+    }
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ pub async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) ->
     let locale = app.shops.values().next().map_or("", |shop| shop.locale.as_str());
     let language = match &staff {
         Ok(staff) => staff.language,
-        Err(_) => Language::of(&parts.headers, locale),
+        Err(_) => auth_staff::language(&parts.headers, None, locale),
     };
     let open = OPEN.contains(&path.as_str());
     let request = match staff {

@@ -1,6 +1,6 @@
 //! `/admin/audit`: who did what, to what, when and why.
 
-use super::{Page, show};
+use super::{Page, forms, show};
 use crate::{
     app::App,
     web::{
@@ -63,6 +63,22 @@ fn act_text(page: &Page, act: &str) -> String {
     page.language.known(&name).unwrap_or_else(|| act.to_owned())
 }
 
+/// The same filter, further back.
+fn place(asked: &AuditQuery, cursor: &str) -> String {
+    let text = |field: &'_ Option<String>| field.clone().unwrap_or_default();
+    forms::address(
+        "/admin/audit",
+        &[
+            ("act", &text(&asked.act)),
+            ("subject", &text(&asked.subject)),
+            ("actor", &text(&asked.actor)),
+            ("from", &text(&asked.from)),
+            ("to", &text(&asked.to)),
+            ("cursor", cursor),
+        ],
+    )
+}
+
 fn row(page: &Page, body: AuditBody) -> Row {
     let kind = page.t(&format!("actor-{}", body.actor.kind));
     let role = body.actor.role.as_ref().map(|role| page.t(&format!("role-{role}")));
@@ -70,10 +86,9 @@ fn row(page: &Page, body: AuditBody) -> Row {
         page.language.known(&format!("reason-{reason}")).unwrap_or_else(|| reason.clone())
     });
     let why: Vec<String> = reason.into_iter().chain(body.note.clone()).collect();
-    let subject = AuditQuery { subject: Some(body.subject.clone()), ..AuditQuery::default() };
     Row {
         why: (!why.is_empty()).then(|| why.join(" — ")),
-        same_subject: subject.as_query(),
+        same_subject: forms::address("/admin/audit", &[("subject", &body.subject)]),
         act: act_text(page, &body.act),
         actor: body.actor.name.clone().unwrap_or(kind),
         role: role.unwrap_or_default(),
@@ -96,13 +111,6 @@ pub async fn list(
     let filtered = [&asked.act, &asked.subject, &asked.actor, &asked.from, &asked.to];
     let filtered = filtered.into_iter().any(given);
     let rows = found.items.into_iter().map(|body| row(&page, body)).collect();
-    let older = found.next_cursor.map(|cursor| {
-        let query = asked.as_query();
-        if query.is_empty() {
-            format!("cursor={cursor}")
-        } else {
-            format!("{query}&cursor={cursor}")
-        }
-    });
+    let older = found.next_cursor.map(|cursor| place(&asked, &cursor));
     show(&AuditPage { page, asked, acts, rows, older, filtered })
 }

@@ -13,6 +13,18 @@ pub fn request(key: &str, subject: &str, said: &[&str]) -> Result<Request, ApiEr
     Ok(Request { key: format!("staff {key}"), fingerprint: format!("{subject} {fingerprint}") })
 }
 
+/// A path with what is asked of it, without what is blank.
+pub fn address(path: &str, asked: &[(&str, &str)]) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in asked.iter().filter(|(_, value)| !value.is_empty()) {
+        query.append_pair(name, value);
+    }
+    match query.finish() {
+        query if query.is_empty() => path.to_owned(),
+        query => format!("{path}?{query}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -24,5 +36,12 @@ mod tests {
         assert_ne!(of("k", &["a", "b"]), of("k", &["ab", ""]));
         assert_ne!(of("k", &["a"]), of("l", &["a"]));
         assert!(request(" ", "CODE", &[]).is_err());
+    }
+
+    #[test]
+    fn addresses_leave_out_what_is_blank() {
+        let asked = [("q", "山 田&"), ("from", ""), ("status", "used")];
+        assert_eq!(address("/a", &asked), "/a?q=%E5%B1%B1+%E7%94%B0%26&status=used");
+        assert_eq!(address("/a", &[("q", "")]), "/a");
     }
 }

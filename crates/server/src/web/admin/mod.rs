@@ -1,8 +1,14 @@
 //! The staff's pages: rendered here, usable without JavaScript. Each page is a file of its own.
 
+mod act;
 mod admit;
 mod audit;
+mod cancel;
+mod confirm;
+mod coupon;
+mod coupons;
 pub mod forms;
+mod hold;
 mod nav;
 mod page;
 mod sign_in;
@@ -33,6 +39,12 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     };
     Router::new()
         .route("/admin", get(nav::first))
+        .route("/admin/coupons", get(coupons::list))
+        .route("/admin/coupons/{code}", get(coupon::see))
+        .route("/admin/coupons/{code}/cancel", get(cancel::ask).post(cancel::cancel))
+        .route("/admin/coupons/{code}/hold", get(hold::ask_hold).post(hold::hold))
+        .route("/admin/coupons/{code}/release", get(hold::ask_release).post(hold::release))
+        .route("/admin/coupons/{code}/confirm", get(confirm::ask).post(confirm::confirm))
         .route("/admin/audit", get(audit::list))
         .route("/admin/sign-in", get(sign_in::ask).post(sign_in::begin))
         .route("/admin/sign-out", post(sign_in::end))

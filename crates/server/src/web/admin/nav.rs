@@ -19,7 +19,8 @@ const fn link(path: &'static str, text: &'static str, act: Act) -> Link {
 
 /// Only what exists. The order: overview, coupons, expiring, orders, customers, reviews, audit,
 /// mail, reports, staff, settings.
-pub const LINKS: &[Link] = &[link("/admin/audit", "nav-audit", Act::See)];
+pub const LINKS: &[Link] =
+    &[link("/admin/coupons", "nav-coupons", Act::See), link("/admin/audit", "nav-audit", Act::See)];
 
 /// `/admin`: the first area that the role may see.
 pub async fn first(page: Page) -> Result<Redirect, ApiError> {

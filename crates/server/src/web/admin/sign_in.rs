@@ -1,6 +1,6 @@
 //! `/admin/sign-in`: signing in on a page. `/admin/sign-out`.
 
-use super::{Page, page::Said, show};
+use super::{Page, forms, page::Said, show};
 use crate::{
     app::App,
     web::{
@@ -13,7 +13,7 @@ use crate::{
 use askama::Template;
 use axum::{
     extract::{Form, Query, State},
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, HeaderName, header, request::Parts},
     response::{IntoResponse, Redirect, Response},
 };
 use serde::Deserialize;
@@ -32,7 +32,7 @@ struct SignInPage {
     second_factor: bool,
     several_shops: bool,
     shops: Vec<String>,
-    languages: [(&'static str, &'static str); 3],
+    languages: Vec<(&'static str, &'static str, String)>,
 }
 
 #[derive(Default, Deserialize)]
@@ -59,13 +59,27 @@ fn next(wanted: Option<&str>) -> &str {
     wanted.filter(ours).unwrap_or("/admin")
 }
 
-fn language(app: &App, headers: &HeaderMap, chosen: Option<&str>) -> Language {
+/// Each language: its tag, its name, and the address that chooses it and leads to `next`.
+pub fn languages(next: &str) -> Vec<(&'static str, &'static str, String)> {
+    let place = |tag| forms::address("/admin/sign-in", &[("lang", tag), ("next", next)]);
+    LANGUAGES.map(|(tag, name)| (tag, name, place(tag))).to_vec()
+}
+
+fn language(app: &App, headers: &HeaderMap) -> Language {
     let locale = app.shops.values().next().map_or("", |shop| shop.locale.as_str());
-    chosen.and_then(Language::named).unwrap_or_else(|| Language::of(headers, locale))
+    auth_staff::language(headers, None, locale)
+}
+
+/// Keeps the choice in this browser for a year.
+fn keep(language: Language) -> [(HeaderName, String); 1] {
+    let (name, tag) = (auth_staff::LANGUAGE_COOKIE, language.tag());
+    let cookie = format!("{name}={tag}; Path=/admin; SameSite=Lax; HttpOnly; Max-Age=31536000");
+    [(header::SET_COOKIE, cookie)]
 }
 
 fn form(app: &App, language: Language, next: String) -> SignInPage {
     SignInPage {
+        languages: languages(&next),
         language,
         problem: None,
         next,
@@ -73,7 +87,6 @@ fn form(app: &App, language: Language, next: String) -> SignInPage {
         second_factor: false,
         several_shops: app.shops.len() > 1,
         shops: app.shops.keys().map(ToString::to_string).collect(),
-        languages: LANGUAGES,
     }
 }
 
@@ -84,11 +97,16 @@ pub async fn ask(
     Query(asked): Query<Asked>,
 ) -> Result<Response, ApiError> {
     let next = next(asked.next.as_deref());
-    if page.is_some() {
-        return Ok(Redirect::to(next).into_response());
-    }
-    let language = language(&app, &headers, asked.lang.as_deref());
-    show(&form(&app, language, next.to_owned()))
+    let chosen = asked.lang.as_deref().and_then(Language::named);
+    let language = chosen.unwrap_or_else(|| language(&app, &headers));
+    let answer = match page {
+        Some(_) => Redirect::to(next).into_response(),
+        None => show(&form(&app, language, next.to_owned()))?,
+    };
+    Ok(match chosen {
+        Some(language) => (keep(language), answer).into_response(),
+        None => answer,
+    })
 }
 
 pub async fn begin(
@@ -110,7 +128,7 @@ pub async fn begin(
             Ok((cookie, Redirect::to(&next)).into_response())
         }
         Err(error) => {
-            let language = language(&app, &parts.headers, None);
+            let language = language(&app, &parts.headers);
             let page = SignInPage {
                 problem: Some(Said::of(&error, language)),
                 email: sent.email,

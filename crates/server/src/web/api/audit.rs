@@ -37,25 +37,6 @@ pub struct AuditQuery {
     pub cursor: Option<String>,
 }
 
-impl AuditQuery {
-    /// As it stands in an address, without the cursor.
-    pub fn as_query(&self) -> String {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in [
-            ("act", &self.act),
-            ("subject", &self.subject),
-            ("actor", &self.actor),
-            ("from", &self.from),
-            ("to", &self.to),
-        ] {
-            if let Some(value) = value.as_deref().filter(|value| !value.is_empty()) {
-                query.append_pair(name, value);
-            }
-        }
-        query.finish()
-    }
-}
-
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ActorBody {
     /// `staff`, `customer` or `system`.

@@ -2,7 +2,7 @@
 
 use crate::{
     app::App,
-    store::coupons::{self, Filter, Listed, MOST_COUNTED, Tab},
+    store::coupons::{self, Filter, Listed, MOST_COUNTED, Order, Tab},
     web::{
         auth_staff::Staff,
         error::{ApiError, ProblemBody},
@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 use utoipa::{IntoParams, ToSchema};
 
-#[derive(Debug, Default, Deserialize, IntoParams)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct ListQuery {
     /// Customer id, member number, name, or any part of a code.
@@ -35,6 +35,13 @@ pub struct ListQuery {
     pub from: Option<String>,
     /// Issued before this moment, or on this day or earlier.
     pub to: Option<String>,
+    /// Worth at least so much, in the shop's currency.
+    #[param(example = "500")]
+    pub amount_from: Option<String>,
+    /// Worth at most so much.
+    pub amount_to: Option<String>,
+    /// `newest`, `oldest`, or with `status=unused` also `expiring`: what ends soonest.
+    pub sort: Option<String>,
     pub limit: Option<usize>,
     pub cursor: Option<String>,
 }
@@ -101,32 +108,61 @@ pub fn moment(name: &str, text: &str, app: &App, staff: &Staff, end: bool) -> Re
     Ok(At::from(start.timestamp()))
 }
 
+/// What stands in a field, if anything does.
+fn given(text: &Option<String>) -> Option<&str> {
+    text.as_deref().map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// An amount in the shop's currency, in minor units.
+fn amount(name: &str, text: &str, currency: Currency) -> Result<i64, ApiError> {
+    let money = text.parse().ok().and_then(|amount| Money::exact(amount, currency));
+    let invalid = || ApiError::invalid(format!("{name}: {text:?} is not an amount of money"));
+    money.map(|money| money.minor).ok_or_else(invalid)
+}
+
+fn order(text: Option<&str>, tab: Tab) -> Result<Order, ApiError> {
+    let Some(text) = text else { return Ok(Order::default()) };
+    let order = Order::ALL.into_iter().find(|order| order.as_str() == text);
+    let order =
+        order.ok_or_else(|| ApiError::invalid(format!("sort: {text:?} is not an order")))?;
+    if order == Order::Expiring && tab != Tab::Unused {
+        return Err(ApiError::invalid("sort: expiring goes with status=unused".to_owned()));
+    }
+    Ok(order)
+}
+
 /// What the query asks for. One more row than a page holds, to know whether there is a next one.
 pub fn filter(app: &App, staff: &Staff, query: &ListQuery) -> Result<(Filter, usize), ApiError> {
     let page = PageQuery { limit: query.limit, cursor: query.cursor.clone() };
-    let blank = |text: &&String| !text.trim().is_empty();
-    let tab = match query.status.as_ref().filter(blank) {
+    let tab = match given(&query.status) {
         None => Tab::All,
         Some(text) => Tab::parse(text)
             .ok_or_else(|| ApiError::invalid(format!("status: {text:?} is not a status")))?,
     };
-    let customer = match query.customer.as_ref().filter(blank) {
+    let customer = match given(&query.customer) {
         None => None,
         Some(text) => Some(CustomerId::parse(text).ok_or_else(|| {
             ApiError::invalid(format!("customer: {text:?} is not a Shopify customer id"))
         })?),
     };
     let limit = page.limit();
-    let at = |name, text: &Option<String>, end| match text.as_ref().filter(blank) {
-        None => Ok(None),
-        Some(text) => moment(name, text, app, staff, end).map(Some),
+    let at = |name, text: &Option<String>, end| {
+        given(text).map(|text| moment(name, text, app, staff, end)).transpose()
+    };
+    let currency = staff.shop(app)?.rules.rate.currency();
+    let worth = |name, text: &Option<String>| {
+        given(text).map(|text| amount(name, text, currency)).transpose()
     };
     let filter = Filter {
         tab,
-        q: query.q.clone(),
+        q: given(&query.q).map(str::to_owned),
         customer,
         from: at("from", &query.from, false)?,
         to: at("to", &query.to, true)?,
+        least: worth("amount_from", &query.amount_from)?,
+        greatest: worth("amount_to", &query.amount_to)?,
+        until: None,
+        order: order(given(&query.sort), tab)?,
         before: page.before()?,
         most: limit + 1,
         now: app.now(),
@@ -145,9 +181,19 @@ pub async fn list(
 ) -> Result<Json<Page<CouponItem>>, ApiError> {
     staff.may(Act::See)?;
     let Query(query) = query.map_err(|error| ApiError::invalid(error.body_text()))?;
-    let (filter, limit) = filter(&app, &staff, &query)?;
+    read(&app, &staff, &query).await.map(Json)
+}
+
+/// A page of the list.
+pub async fn read(
+    app: &App,
+    staff: &Staff,
+    query: &ListQuery,
+) -> Result<Page<CouponItem>, ApiError> {
+    let (filter, limit) = filter(app, staff, query)?;
+    let order = filter.order;
     let rows = coupons::list(&app.database, staff.shop_id(), filter).await?;
-    Ok(Json(Page::of(rows, limit, |row| (row.created_at, &row.code), CouponItem::from)))
+    Ok(Page::of(rows, limit, |row| (order.place(row), &row.code), CouponItem::from))
 }
 
 /// By the tabs' names. `more` holds those that were counted only so far.
@@ -165,9 +211,14 @@ pub async fn counts(
     staff: Staff,
 ) -> Result<Json<CountsBody>, ApiError> {
     staff.may(Act::See)?;
+    count(&app, &staff).await.map(Json)
+}
+
+/// How many coupons each tab holds.
+pub async fn count(app: &App, staff: &Staff) -> Result<CountsBody, ApiError> {
     let found = coupons::counts(&app.database, staff.shop_id(), app.now()).await?;
     let more = found.iter().filter(|(_, n)| *n > MOST_COUNTED).map(|(tab, _)| tab.as_str());
     let more = more.collect();
     let counts = found.into_iter().map(|(tab, n)| (tab.as_str(), n.min(MOST_COUNTED))).collect();
-    Ok(Json(CountsBody { counts, more }))
+    Ok(CountsBody { counts, more })
 }

@@ -1,0 +1,143 @@
+//! The staff's pages, each in each language, narrow and wide, light and dark; and what staff do.
+
+use crate::{accessibility, demo::Demo, page::Page};
+use serde_json::Value;
+
+/// Whoever may see everything.
+const ADMIN: &str = "admin@demo.test";
+
+async fn sign_in(page: &Page, demo: &Demo, email: &str) -> anyhow::Result<()> {
+    page.driver.goto(format!("{}/admin", demo.base)).await?;
+    page.until("document.querySelector('[name=email]')").await?;
+    page.script(&format!(
+        "document.querySelector('[name=email]').value = '{email}'; \
+         document.querySelector('[name=password]').value = 'kaeru-demo'; \
+         document.querySelector('form button').click();"
+    ))
+    .await?;
+    page.until("document.querySelector('.who')").await
+}
+
+async fn go(page: &Page, demo: &Demo, path: &str) -> anyhow::Result<()> {
+    page.driver.goto(format!("{}{path}", demo.base)).await?;
+    page.until("document.querySelector('h1')").await
+}
+
+/// A shop with some history: coupons unused, cancelled and held.
+async fn history(demo: &Demo) -> anyhow::Result<Vec<String>> {
+    let mut codes = Vec::new();
+    for (key, customer) in [("1", "12345"), ("2", "12345"), ("3", "12345"), ("4", "23456")] {
+        codes.push(demo.convert(customer, 300, key).await?);
+    }
+    let cancel = serde_json::json!({"reason": "customer_request", "notify": false});
+    demo.staff(&format!("/coupons/{}/cancel", codes[0]), cancel).await?;
+    let hold = serde_json::json!({"note": "Five conversions in a minute"});
+    demo.staff(&format!("/coupons/{}/hold", codes[1]), hold).await?;
+    Ok(codes)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_page_reads_well_in_each_language_and_size() -> anyhow::Result<()> {
+    let demo = Demo::start()?;
+    let codes = history(&demo).await?;
+    let (cancelled, held, unused) = (&codes[0], &codes[1], &codes[2]);
+    let pages = [
+        ("coupons", "/admin/coupons".to_owned()),
+        ("coupons-none", "/admin/coupons?q=nobody".to_owned()),
+        ("coupon", format!("/admin/coupons/{cancelled}")),
+        ("coupon-held", format!("/admin/coupons/{held}")),
+        ("cancel", format!("/admin/coupons/{unused}/cancel")),
+        ("cancel-refused", format!("/admin/coupons/{cancelled}/cancel")),
+        ("hold", format!("/admin/coupons/{unused}/hold")),
+        ("confirm", format!("/admin/coupons/{held}/confirm")),
+        ("audit", "/admin/audit".to_owned()),
+        ("nowhere", "/admin/nowhere".to_owned()),
+    ];
+    let mut wrong = Vec::new();
+    for dark in [false, true] {
+        let page = Page::open(1280, dark).await?;
+        for language in ["ja", "en", "zh-TW"] {
+            go(&page, &demo, &format!("/admin/sign-in?lang={language}")).await?;
+            if !page.script("return Boolean(document.querySelector('.who'))").await?.eq(&true) {
+                look(&page, "sign-in", language, dark, &mut wrong).await?;
+                sign_in(&page, &demo, ADMIN).await?;
+            }
+            for (name, path) in &pages {
+                go(&page, &demo, path).await?;
+                let says = page.script("return document.documentElement.lang").await?;
+                anyhow::ensure!(says == language, "{path} is in {says}, not in {language}");
+                look(&page, name, language, dark, &mut wrong).await?;
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+/// Narrow and wide: a picture for people, and what a person would stumble over.
+async fn look(
+    page: &Page,
+    name: &str,
+    language: &str,
+    dark: bool,
+    wrong: &mut Vec<String>,
+) -> anyhow::Result<()> {
+    let light = if dark { "dark" } else { "light" };
+    for width in [390, 1280] {
+        let name = format!("admin-{name}-{width}-{language}-{light}");
+        page.resize(width, 1000).await?;
+        if !page.fits().await? {
+            wrong.push(format!("{name}: wider than the window"));
+        }
+        let found = accessibility::check(page).await?;
+        wrong.extend(found.into_iter().map(|finding| format!("{name}: {finding}")));
+        page.screenshot(&name).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_find_a_coupon_and_take_it_back() -> anyhow::Result<()> {
+    let demo = Demo::start()?;
+    let code = demo.convert("12345", 500, "1").await?;
+    let page = Page::open(1280, false).await?;
+    sign_in(&page, &demo, "manager@demo.test").await?;
+    go(&page, &demo, "/admin/coupons").await?;
+    let part = code.split('-').nth(1).unwrap_or_default();
+    page.script(&format!(
+        "document.querySelector('[name=q]').value = '{part}'; \
+         document.querySelector('[role=search] button').click();"
+    ))
+    .await?;
+    page.until("new URL(location.href).searchParams.get('q')").await?;
+    page.until("document.querySelectorAll('tbody tr').length === 1").await?;
+    page.script("document.querySelector('tbody a[data-dialog]').click()").await?;
+    page.until("document.querySelector('dialog[open]')").await?;
+    let preview = page.script("return document.querySelector('.consequences').textContent").await?;
+    let preview = preview.as_str().unwrap_or_default().to_owned();
+    assert!(preview.contains("750 → 1,250"), "{preview}");
+    // The safe way out has the focus, and what is missing is said in place.
+    let focused = "return document.activeElement.hasAttribute('data-closes')";
+    assert_eq!(page.script(focused).await?, Value::Bool(true));
+    page.screenshot("admin-dialog-cancel-1280-ja-light").await?;
+    let press = "document.querySelector('dialog form .danger').click()";
+    page.script(press).await?;
+    page.until("document.querySelector('dialog #reason-problem')").await?;
+    page.script("document.querySelector('dialog [value=other]').click()").await?;
+    page.script(press).await?;
+    page.until("document.querySelector('dialog #note-problem')").await?;
+    page.screenshot("admin-dialog-cancel-problem-1280-ja-light").await?;
+    let fill = "document.querySelector('dialog [name=note]').value = 'Issued at the till'";
+    page.script(fill).await?;
+    // Twice at once, as an impatient hand does.
+    page.script(&format!("{press}; {press}")).await?;
+    page.until("document.querySelector('.toast')").await?;
+    page.screenshot("admin-coupon-after-cancel-1280-ja-light").await?;
+    let books = demo.books().await?;
+    let movements = books["points"]["12345"]["movements"].as_array().map_or(0, Vec::len);
+    assert_eq!((movements, &books["points"]["12345"]["balance"]), (2, &Value::from(1250)));
+    let text = page.script("return document.querySelector('.pair').textContent").await?;
+    let text = text.as_str().unwrap_or_default();
+    assert!(text.contains("−500") && text.contains("+500"), "{text}");
+    Ok(())
+}
