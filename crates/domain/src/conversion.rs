@@ -34,7 +34,7 @@
 
 use crate::{
     coupon,
-    effect::{Effect, Fact, Input, Moved, Pending, Reason, Refusal, Rejected, Step},
+    effect::{Effect, Fact, Input, Moved, Notice, Pending, Reason, Refusal, Rejected, Step},
     ids::{Code, CustomerId, MemberNo, NodeId, PosId, Reference, ShopId},
     money::Money,
     points::Points,
@@ -63,6 +63,9 @@ pub struct Terms {
     pub day: jiff::civil::Date,
     pub created_at: At,
     pub expires_at: At,
+    /// Whether the customer gets the coupon by mail too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub receipt: bool,
 }
 
 impl Terms {
@@ -360,6 +363,7 @@ impl Conversion {
         });
         facts.push(Fact::Issued { node });
         facts.push(Fact::Released { give_back: false });
+        facts.extend(self.terms.receipt.then_some(Fact::Notify(Notice::CouponIssued)));
         to(State::Recording { node, paid }, event, facts)
     }
 }

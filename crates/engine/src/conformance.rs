@@ -13,7 +13,8 @@ use domain::{
 use futures::executor::block_on;
 use std::time::Duration;
 
-const NOON: At = At(1_705_314_600_000_000);
+/// A moment that the rules agree on.
+pub const NOON: At = At(1_705_314_600_000_000);
 
 /// Runs every rule, each on a store of its own.
 ///
@@ -68,6 +69,7 @@ pub fn start(n: u128, customer: u64) -> Start {
         day: jiff::civil::date(2024, 1, 15),
         created_at: NOON,
         expires_at: NOON.plus(Duration::from_secs(86_400 * 365)),
+        receipt: false,
     };
     Start {
         id: id(n),

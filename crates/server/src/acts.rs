@@ -15,6 +15,7 @@ use engine::{
     store::{Begun, Guard, Request, Row, Start, StoreError},
 };
 use std::{sync::Arc, time::Duration};
+use tokio::task::JoinHandle;
 
 /// Another step on the same coupon is waited for so long, and looked at so often.
 const BUSY_PATIENCE: Duration = Duration::from_secs(10);
@@ -102,7 +103,8 @@ pub async fn cancel(
         at: now,
     };
     let flow = Flow::Cancellation(Cancellation::accept(terms));
-    begin(app, flow, order.request, Guard::Take { from, to: Status::Cancelling }).await
+    begin(app, flow, order.request, Guard::Take { from, to: Status::Cancelling }, BUSY_PATIENCE)
+        .await
 }
 
 /// Begins to hold the coupon, or to release it.
@@ -130,7 +132,7 @@ pub async fn hold(
     }
     let terms = hold::Terms { coupon, act, by, note, at: now };
     let guard = Guard::Take { from: vec![from], to };
-    begin(app, Flow::Hold(Hold::accept(terms)), request, guard).await
+    begin(app, Flow::Hold(Hold::accept(terms)), request, guard, BUSY_PATIENCE).await
 }
 
 /// Writes down that an order used the coupon.
@@ -146,20 +148,23 @@ pub async fn note_use(
         let found = look(app, shop, code).await?;
         if let Some(coupon) = found.coupon() {
             let from = vec![Status::Active, Status::Held, Status::Expired];
-            end(app, coupon, ending::End::Used, from, at).await?;
+            end(app, coupon, ending::End::Used, from, at, BUSY_PATIENCE).await?;
         }
     }
     Ok(noted)
 }
 
-/// Writes down that the coupon's time is up. Nothing where something else has it.
-pub async fn expire(app: &Arc<App>, shop: &ShopId, code: &str) -> Result<(), Declined> {
+/// Writes down that the coupon's time is up, and says when that is done. Nothing where something
+/// else has the coupon.
+pub async fn expire(
+    app: &Arc<App>,
+    shop: &ShopId,
+    code: &str,
+) -> Result<Option<JoinHandle<()>>, Declined> {
     let found = look(app, shop, code).await?;
     let at = found.terms.expires_at;
-    match found.coupon() {
-        Some(coupon) => end(app, coupon, ending::End::Expired, vec![Status::Active], at).await,
-        None => Ok(()),
-    }
+    let Some(coupon) = found.coupon() else { return Ok(None) };
+    end(app, coupon, ending::End::Expired, vec![Status::Active], at, Duration::ZERO).await
 }
 
 async fn end(
@@ -168,17 +173,15 @@ async fn end(
     end: ending::End,
     from: Vec<Status>,
     at: At,
-) -> Result<(), Declined> {
+    patience: Duration,
+) -> Result<Option<JoinHandle<()>>, Declined> {
     let flow = Ending::accept(ending::Terms { coupon, end, at });
     let to = flow.status();
-    match begin(app, Flow::Ending(flow), None, Guard::Take { from, to }).await {
-        Ok(Begin::New(row)) => {
-            app.drive(row, true);
-            Ok(())
-        }
-        Ok(Begin::Earlier(_)) => Ok(()),
+    match begin(app, Flow::Ending(flow), None, Guard::Take { from, to }, patience).await {
+        Ok(Begin::New(row)) => Ok(Some(app.drive(row, true))),
+        Ok(Begin::Earlier(_)) => Ok(None),
         // Another act has it now, and will hear of the use from the database.
-        Err(Declined::Problem(_)) => Ok(()),
+        Err(Declined::Problem(_)) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -207,8 +210,9 @@ async fn begin(
     flow: Flow,
     request: Option<Request>,
     guard: Guard,
+    patience: Duration,
 ) -> Result<Begin, Declined> {
-    let deadline = tokio::time::Instant::now() + BUSY_PATIENCE;
+    let deadline = tokio::time::Instant::now() + patience;
     loop {
         match try_begin(app, flow.clone(), request.clone(), guard.clone()).await {
             // Mostly the metafield of the coupon's own conversion, a moment after its answer.

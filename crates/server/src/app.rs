@@ -3,14 +3,16 @@
 pub use crate::shopify::CustomerCard;
 use crate::{
     clock::SharedClock,
-    config::{Config, ShopConfig},
+    config::{Config, ShopConfig, ShopMail},
     http_client,
+    mail::Mailer,
     points::{self, builtin::BuiltinPoints, http::HttpPoints},
     shopify::Shopify,
     store::{Database, Journal, lineage, reads::Reads},
     telemetry, web,
 };
 
+use anyhow::Context;
 use domain::{At, CustomerId, FlowId, Points, ShopId, flow::Told, rules::Rules};
 use engine::{
     Engine, Observer,
@@ -47,7 +49,10 @@ pub struct Shop {
     pub id: ShopId,
     pub zone: TimeZone,
     pub locale: String,
+    /// The shop's name on the web, where no other is known.
+    pub domain: String,
     pub rules: Rules,
+    pub mail: ShopMail,
     pub jwt_secret: SecretString,
     pub shopify: Arc<Shopify>,
     pub peers: Peers,
@@ -63,6 +68,8 @@ pub struct App {
     pub reads: Arc<Reads>,
     pub clock: SharedClock,
     pub memory: Arc<Memory>,
+    /// `None` where nothing is mailed.
+    pub mailer: Option<Mailer>,
     /// Attempts to sign in, by account and by address.
     pub sign_ins: Attempts,
     pub sign_ins_from: Attempts,
@@ -116,6 +123,7 @@ impl App {
             clock.set(now);
         }
         let restored_at = lineage::last(&database, lineage::RESTORED).await?;
+        let mailer = config.mail.map(Mailer::open).transpose().context("mail")?;
         let client = http_client::http_client();
         let shops: BTreeMap<ShopId, Shop> = config
             .shops
@@ -144,6 +152,7 @@ impl App {
             reads,
             clock,
             memory,
+            mailer,
             sign_ins: attempts(10),
             sign_ins_from: attempts(60),
             tokens: web::auth::Checked::default(),
@@ -231,7 +240,9 @@ fn open_shop(
         id: config.id,
         zone: config.zone,
         locale: config.locale,
+        domain: config.domain,
         rules: config.rules,
+        mail: config.mail,
         jwt_secret: config.jwt_secret,
         shopify,
         peers: Peers { points, coupons },

@@ -5,7 +5,8 @@ use anyhow::{Context, bail};
 use domain::{CustomerId, Role, ShopId};
 use engine::ports::Clock;
 use server::{
-    app::App, clock::SystemClock, config::Config, ids, store::Database, telemetry, web, worker,
+    app::App, clock::SystemClock, config::Config, expiry, ids, mail, store::Database, telemetry,
+    web, worker,
 };
 use std::{
     future::Future,
@@ -56,6 +57,8 @@ async fn until_stopped(
 ) -> anyhow::Result<()> {
     let worker = tokio::spawn(worker::run(Arc::clone(&app)));
     tokio::spawn(worker::keep_company(Arc::clone(&app)));
+    let sender = tokio::spawn(mail::sender::run(Arc::clone(&app)));
+    let sweep = tokio::spawn(expiry::run(Arc::clone(&app)));
     let stopping = Arc::clone(&app);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let graceful = axum::serve(listener, service).with_graceful_shutdown(async move {
@@ -66,6 +69,8 @@ async fn until_stopped(
     let finish = async {
         graceful.await?;
         worker.await?;
+        sender.await?;
+        sweep.await?;
         app.drives.wait().await;
         anyhow::Ok(())
     };
@@ -171,11 +176,13 @@ async fn demo_in(port: u16, folder: &Path) -> anyhow::Result<()> {
          \x20 Switchboard   http://{service}/sandbox   (break the POS or Shopify on purpose)\n\
          \x20 Admin         http://{service}/admin     (viewer@demo.test, manager@demo.test,\n\
          \x20                ec@demo.test or admin@demo.test; password {DEMO_PASSWORD})\n\
+         \x20 Mails         {mails}\n\
          \x20 API           http://{service}/docs\n\
          \x20 Metrics       http://{service}/metrics\n\
          \x20 Shopify, POS  http://{peers_at}\n\
          \x20 Configuration {}\n",
-        file.display()
+        file.display(),
+        mails = folder.join("mail").display()
     ));
     let router = switchboard.merge(web::router(Arc::clone(&app), metrics));
     until_stopped(listener, router, app).await
@@ -220,6 +227,11 @@ public_url = "http://{service}"
 [database]
 url = "sqlite://{database}"
 
+[mail]
+url = "file://{mail}"
+from = "Kaeru Demo <points@demo.test>"
+admins = ["admin@demo.test"]
+
 [[shop]]
 id = "main"
 domain = "demo.myshopify.com"
@@ -240,9 +252,13 @@ lookup = true
 
 [shop.rules]
 
+[shop.mail]
+remind_days = [30, 7]
+
 [shop.customers]
 jwt_secret = "{secret}"
 "#,
-        database = database.display()
+        database = database.display(),
+        mail = folder.join("mail").display()
     )
 }

@@ -24,6 +24,7 @@ const PREFIX: &str = "KAERU__";
 pub struct File {
     pub server: Server,
     pub database: Database,
+    pub mail: Option<MailFile>,
     pub shop: Vec<ShopFile>,
 }
 
@@ -42,6 +43,28 @@ pub struct Database {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct MailFile {
+    pub url: SecretString,
+    pub password: Option<SecretString>,
+    pub password_file: Option<PathBuf>,
+    pub from: String,
+    pub reply_to: Option<String>,
+    #[serde(default)]
+    pub admins: Vec<String>,
+}
+
+/// What a shop's customers are written about by themselves.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ShopMail {
+    /// Each new coupon by mail too.
+    pub receipt: bool,
+    /// So many days before an unused coupon's end, each once.
+    pub remind_days: Vec<u16>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ShopFile {
     pub id: String,
     pub domain: String,
@@ -53,6 +76,8 @@ pub struct ShopFile {
     pub points: points::PointsFile,
     #[serde(default)]
     pub rules: RulesFile,
+    #[serde(default)]
+    pub mail: ShopMail,
     pub customers: CustomersFile,
 }
 
@@ -134,6 +159,7 @@ pub struct ShopConfig {
     pub zone: TimeZone,
     pub locale: String,
     pub rules: Rules,
+    pub mail: ShopMail,
     pub jwt_secret: SecretString,
     pub shopify: crate::shopify::Settings,
     pub points: crate::points::Settings,
@@ -144,6 +170,8 @@ pub struct Config {
     pub listen: SocketAddr,
     pub public_url: String,
     pub database: Location,
+    /// Without it nothing is mailed.
+    pub mail: Option<crate::mail::Settings>,
     pub shops: Vec<ShopConfig>,
 }
 
@@ -216,7 +244,35 @@ fn check(file: File) -> anyhow::Result<Config> {
     if !public_url.starts_with("http://") && !public_url.starts_with("https://") {
         bail!("server.public_url: must begin with http:// or https://");
     }
-    Ok(Config { listen: file.server.listen, public_url, database, shops })
+    let mail = file.mail.map(check_mail).transpose().context("mail")?;
+    Ok(Config { listen: file.server.listen, public_url, database, mail, shops })
+}
+
+fn check_mail(file: MailFile) -> anyhow::Result<crate::mail::Settings> {
+    let address = |text: &str| {
+        text.parse().ok().with_context(|| {
+            format!("{text:?} is not an address such as \"Shop <points@example.test>\"")
+        })
+    };
+    let password = optional(file.password, file.password_file).context("password")?;
+    let url = secrecy::ExposeSecret::expose_secret(&file.url);
+    let admins = file.admins.iter().map(|text| address(text)).collect::<anyhow::Result<_>>();
+    Ok(crate::mail::Settings {
+        place: crate::mail::Place::parse(url, password).context("url")?,
+        from: address(&file.from).context("from")?,
+        reply_to: file.reply_to.as_deref().map(address).transpose().context("reply_to")?,
+        admins: admins.context("admins")?,
+    })
+}
+
+/// Longest first, each once: a coupon lives at most so long.
+fn check_reminders(mut days: Vec<u16>, valid_days: u16) -> anyhow::Result<Vec<u16>> {
+    if let Some(wrong) = days.iter().find(|days| **days == 0 || **days > valid_days) {
+        bail!("{wrong} days: must be above zero, and at most rules.valid_days ({valid_days})");
+    }
+    days.sort_unstable_by(|one, other| other.cmp(one));
+    days.dedup();
+    Ok(days)
 }
 
 fn check_shop(shop: ShopFile) -> anyhow::Result<ShopConfig> {
@@ -231,6 +287,9 @@ fn check_shop(shop: ShopFile) -> anyhow::Result<ShopConfig> {
         format!("currency: {:?} is not an ISO 4217 code such as JPY", shop.currency)
     })?;
     let rules = check_rules(&shop.rules, currency).context("rules")?;
+    let remind_days =
+        check_reminders(shop.mail.remind_days, rules.valid_days).context("mail.remind_days")?;
+    let mail = ShopMail { remind_days, receipt: shop.mail.receipt };
     let jwt_secret = secret(shop.customers.jwt_secret, shop.customers.jwt_secret_file)
         .context("customers.jwt_secret")?;
     if secrecy::ExposeSecret::expose_secret(&jwt_secret).len() < 16 {
@@ -258,7 +317,7 @@ fn check_shop(shop: ShopFile) -> anyhow::Result<ShopConfig> {
     let points = points::check(shop.points).context("points")?;
     let id = ShopId(shop.id);
     let (domain, locale) = (shop.domain, shop.locale);
-    Ok(ShopConfig { id, domain, zone, locale, rules, jwt_secret, shopify, points })
+    Ok(ShopConfig { id, domain, zone, locale, rules, mail, jwt_secret, shopify, points })
 }
 
 fn check_auth(file: &ShopifyFile) -> anyhow::Result<crate::shopify::Auth> {

@@ -317,6 +317,7 @@ fn wish(n: u64, customer: u64, now: At, check: bool) -> Start {
         day: jiff::civil::date(2024, 1, 15),
         created_at: now,
         expires_at: now.plus(Duration::from_secs(86_400)),
+        receipt: false,
     };
     Start {
         id: FlowId(uuid::Uuid::from_u128(u128::from(n))),

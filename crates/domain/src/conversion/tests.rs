@@ -19,6 +19,7 @@ pub(super) fn terms() -> Terms {
         day: jiff::civil::date(2024, 1, 15),
         created_at: NOW,
         expires_at: NOW.plus(Duration::from_secs(86_400 * 365)),
+        receipt: false,
     }
 }
 

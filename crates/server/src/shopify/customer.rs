@@ -3,7 +3,7 @@
 use super::{
     Shopify, Source, customer_gid,
     metafield::Field,
-    operations::{self, customer_card},
+    operations::{self, customer_address, customer_card},
 };
 use crate::{
     http_client::Deadline,
@@ -26,7 +26,30 @@ pub struct CustomerCard {
     pub locale: Option<String>,
 }
 
+/// Whom a mail goes to. Read when it is sent, and neither stored nor logged: it has no `Debug`.
+pub struct Contact {
+    pub name: Option<String>,
+    /// Such as `ja` or `zh-TW`.
+    pub locale: Option<String>,
+    /// `None` where the customer has none.
+    pub email: Option<String>,
+}
+
 impl Shopify {
+    /// Where the customer is written to. `None` where there is no such customer.
+    pub async fn contact(&self, id: CustomerId, limit: Duration) -> Answer<Option<Contact>> {
+        let variables = customer_address::Variables { id: customer_gid(id) };
+        let until = Deadline::after(limit);
+        let data = self.admin.call::<operations::CustomerAddress>(variables, until).await;
+        outcome::answer(data.map(|data| {
+            data.customer.map(|customer| Contact {
+                name: filled(customer.display_name),
+                locale: filled(customer.locale),
+                email: customer.default_email_address.and_then(|of| filled(of.email_address)),
+            })
+        }))
+    }
+
     /// The customer's card. `None` where there is no such customer, or they are not known at the
     /// points book: the metafield that should name them there is missing or blank.
     ///

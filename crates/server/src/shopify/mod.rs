@@ -18,7 +18,7 @@ mod record;
 mod tokens;
 mod user_error;
 
-pub use customer::CustomerCard;
+pub use customer::{Contact, CustomerCard};
 pub use tokens::Auth;
 
 use crate::http_client::HttpClient;

@@ -85,6 +85,7 @@ operations! {
     CouponUsage = "src/shopify/operations/coupon_usage.graphql" costs 52 Later;
     CouponsRead = "src/shopify/operations/coupons_read.graphql" costs 2 First;
     CouponsWrite = "src/shopify/operations/coupons_write.graphql" costs 10 First;
+    CustomerAddress = "src/shopify/operations/customer_address.graphql" costs 2 Later;
     CustomerCard = "src/shopify/operations/customer_card.graphql" costs 4 Later;
 }
 

@@ -410,19 +410,6 @@ pub async fn acts(
     Ok(lines.iter().map(read).collect::<Result<_, _>>()?)
 }
 
-/// Coupons whose time is up and that nobody has written down as expired yet.
-pub async fn expired(
-    database: &Database,
-    now: At,
-    most: i64,
-) -> Result<Vec<(ShopId, String)>, StoreError> {
-    let sql = "SELECT shop, code FROM coupon WHERE status = 'active' AND expires_at <= ?1 \
-        ORDER BY expires_at LIMIT ?2";
-    let lines = database.read(sql, values![now, most].to_vec()).await?;
-    let read = |line: &Line| Ok((ShopId(line.text(0)?.to_owned()), line.text(1)?.to_owned()));
-    Ok(lines.iter().map(read).collect::<Result<_, DbError>>()?)
-}
-
 /// What the news of a use meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Noted {

@@ -382,12 +382,17 @@ fn write_fact<'a>(
             run(sql::REVIEW_CLOSE, &values![row.id, reason.as_str(), at]);
         }
         Fact::Alert(reason) => {
-            let body = format!(r#"{{"flow":"{}","reason":"{}"}}"#, row.id, reason.as_str());
-            run(sql::OUTBOX_ADD, &values![row.id, row.version, shop, "alert", body, at]);
+            let reason = reason.as_str();
+            let body = format!(r#"{{"flow":"{}","reason":"{reason}"}}"#, row.id);
+            let none = None::<At>;
+            let alert = values![row.id, row.version, shop, "alert", body, at, none, reason];
+            run(sql::OUTBOX_ADD, &alert);
         }
         Fact::Notify(notice) => {
             let body = format!(r#"{{"flow":"{}","notice":"{}"}}"#, row.id, notice.as_str());
-            run(sql::OUTBOX_ADD, &values![row.id, row.version, shop, "mail", body, at]);
+            let none = None::<&str>;
+            let mail = values![row.id, row.version, shop, "mail", body, at, at, none];
+            run(sql::OUTBOX_ADD, &mail);
         }
         Fact::KeyReleased => run(sql::KEY_RELEASE, &values![row.id]),
     }

@@ -33,6 +33,7 @@ const CHANGES: &[Change] = &changes![
     "0008_reports",
     "0009_ledger",
     "0014_lineage",
+    "0012_mail",
 ];
 
 const REMEMBER: &str = "CREATE TABLE IF NOT EXISTS schema_migration \

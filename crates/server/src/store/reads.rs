@@ -57,6 +57,9 @@ pub struct Gauges {
     pub open: Vec<(String, String, i64)>,
     pub in_doubt: i64,
     pub reviews: i64,
+    /// Mails on their way, mails given up, and alerts that no mail has told yet.
+    pub mails: i64,
+    pub mails_dead: i64,
     pub alerts: i64,
     /// When the oldest due flow was due.
     pub oldest_due: Option<At>,
@@ -160,7 +163,11 @@ impl Reads {
                 )
                 .await?,
             reviews: self.count("SELECT count(*) FROM review WHERE closed_at IS NULL").await?,
-            alerts: self.count("SELECT count(*) FROM outbox WHERE sent_at IS NULL").await?,
+            mails: self.count("SELECT count(*) FROM outbox WHERE due_at IS NOT NULL").await?,
+            mails_dead: self.count("SELECT count(*) FROM outbox WHERE dead_at IS NOT NULL").await?,
+            alerts: self
+                .count("SELECT count(*) FROM outbox WHERE kind = 'alert' AND sent_at IS NULL")
+                .await?,
             oldest_due: due.into_iter().next().flatten(),
         })
     }

@@ -99,8 +99,9 @@ pub const REVIEW_OPEN: &str = "INSERT INTO review (shop, flow, reason, opened_at
 
 pub const REVIEW_CLOSE: &str = "UPDATE review SET closed_at = ?3 WHERE flow = ?1 AND reason = ?2";
 
-/// ?4: `alert` or `mail`.
-pub const OUTBOX_ADD: &str = "INSERT INTO outbox (id, seq, shop, kind, body, created_at) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+/// ?4: `alert`, `mail` or `digest`. ?7: when it is sent, null for an alert, which is gathered; ?8:
+/// the alert's reason.
+pub const OUTBOX_ADD: &str = "INSERT INTO outbox (id, seq, shop, kind, body, created_at, due_at, \
+    reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
 pub const KEY_RELEASE: &str = "UPDATE flow SET request_key = NULL WHERE id = ?1";

@@ -67,7 +67,9 @@ async fn scrape(
     }
     set("kaeru_flows_in_doubt", gauges.in_doubt);
     set("kaeru_reviews_open", gauges.reviews);
-    set("kaeru_outbox_waiting", gauges.alerts);
+    set("kaeru_mails_waiting", gauges.mails);
+    set("kaeru_mails_dead", gauges.mails_dead);
+    set("kaeru_alerts_waiting", gauges.alerts);
     let age = gauges.oldest_due.map_or(0.0, |due| app.now().since(due).as_secs_f64());
     metrics::gauge!("kaeru_queue_age_seconds").set(age);
     metrics.run_upkeep();

@@ -9,7 +9,7 @@ use engine::store::{Begun, Commit, Event, Row, Start, Store};
 use server::store::{
     Database, Journal, Location, audit,
     coupons::{self, Tab},
-    customers, reads, reports, reviews, staff,
+    customers, expiry, reads, reports, reviews, staff,
 };
 use std::{fmt::Debug, time::Duration};
 
@@ -172,7 +172,9 @@ async fn coupons_of(database: &Database, now: At, told: &mut Told) -> anyhow::Re
         told.add(coupons::acts(database, &shop(), &code).await?);
     }
     let later = now.plus(Duration::from_secs(86_400 * 400));
-    told.add(coupons::expired(database, later, 2).await?);
+    let first = expiry::Place::at(At(0));
+    told.add(expiry::expired(database, &shop(), &first, later, 2).await?);
+    told.add(expiry::expiring(database, &shop(), now, later, None, 2).await?);
     for order in ["#1", "#1", "#2"] {
         told.add(coupons::note_use(database, &shop(), "70934-aaaa01-500", order, now).await?);
     }

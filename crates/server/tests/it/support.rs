@@ -184,6 +184,7 @@ pub fn wish(check: bool) -> Start {
         day: now.timestamp().to_zoned(jiff::tz::TimeZone::UTC).date(),
         created_at: now,
         expires_at: now.plus(Duration::from_secs(86_400 * 365)),
+        receipt: false,
     };
     Start {
         id: ids::flow(now),

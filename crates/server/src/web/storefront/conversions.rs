@@ -227,6 +227,7 @@ async fn draw(
             day: account::today(app, shop),
             created_at: now,
             expires_at: coupon::expires_at(now, &shop.zone, rules.valid_days),
+            receipt: shop.mail.receipt,
         };
         let start = Start {
             id: ids::flow(now),

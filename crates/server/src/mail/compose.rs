@@ -1,0 +1,178 @@
+//! From what the outbox holds to an addressed letter.
+
+use super::{
+    Failure, Letter,
+    letters::{self, Reader},
+};
+use crate::{
+    app::{App, Shop},
+    i18n::Language,
+    store::{
+        coupons, customers,
+        outbox::{Content, Digest, Mail},
+    },
+};
+use domain::{CustomerId, Flow, FlowId, Terms, coupon::Status};
+use engine::{ports::Answer, store::StoreError};
+use lettre::{Address, message::Mailbox};
+use std::time::Duration;
+
+const CONTACT_LIMIT: Duration = Duration::from_secs(10);
+const BALANCE_LIMIT: Duration = Duration::from_secs(5);
+
+/// What a mail tells of a coupon.
+struct Source {
+    terms: Terms,
+    news: News,
+    /// The balance as the flow left it, for the case that it cannot be read.
+    left: Option<i64>,
+}
+
+enum News {
+    Issued,
+    Cancelled { refunded: bool },
+    Expiring,
+}
+
+/// Who reads it.
+struct Who {
+    name: Option<String>,
+    locale: Option<String>,
+}
+
+fn store(error: StoreError) -> Failure {
+    tracing::error!(%error, "a mail's content cannot be read");
+    Failure::Later("database".to_owned())
+}
+
+fn shop_of<'a>(app: &'a App, mail: &Mail) -> Result<&'a Shop, Failure> {
+    app.shops.get(&mail.shop).ok_or(Failure::Never("unknown-shop"))
+}
+
+/// The letter and where it goes: the address and the name are Shopify's of this moment.
+///
+/// # Errors
+/// Where it cannot be written, or not now.
+pub async fn compose(app: &App, mail: &Mail) -> Result<(Mailbox, Letter), Failure> {
+    let shop = shop_of(app, mail)?;
+    if let Content::Digest(digest) = &mail.content {
+        let to = digest.to.parse().map_err(|_| Failure::Never("bad-address"))?;
+        return Ok((to, alert(app, shop, digest).await?));
+    }
+    let source = source(app, shop, mail).await?;
+    let (address, who) = contact(shop, source.terms.customer).await?;
+    let to = Mailbox::new(who.name.clone(), address);
+    let balance = balance(shop, &source).await;
+    Ok((to, letter(app, shop, &source, who, balance)))
+}
+
+/// The letter as staff look at it: from what is stored, without asking anybody.
+///
+/// # Errors
+/// Where there is nothing to tell any more.
+pub async fn preview(app: &App, mail: &Mail) -> Result<Letter, Failure> {
+    let shop = shop_of(app, mail)?;
+    if let Content::Digest(digest) = &mail.content {
+        return alert(app, shop, digest).await;
+    }
+    let source = source(app, shop, mail).await?;
+    let customer = source.terms.customer;
+    let known = customers::find(&app.database, &shop.id, customer).await.map_err(store)?;
+    let who = Who {
+        name: known.as_ref().and_then(|known| known.name.clone()),
+        locale: known.and_then(|known| known.locale),
+    };
+    let left = source.left;
+    Ok(letter(app, shop, &source, who, left))
+}
+
+async fn source(app: &App, shop: &Shop, mail: &Mail) -> Result<Source, Failure> {
+    let now = app.now();
+    match &mail.content {
+        Content::Reminder { code, .. } => {
+            let found = coupons::find(&app.database, &shop.id, code, now).await.map_err(store)?;
+            let found = found.ok_or(Failure::Never("no-longer-true"))?;
+            if mail.sent_at.is_none()
+                && (found.status != Status::Active || found.terms.expires_at <= now)
+            {
+                return Err(Failure::Never("no-longer-true"));
+            }
+            Ok(Source { terms: found.terms, news: News::Expiring, left: None })
+        }
+        Content::Notice { flow, .. } => {
+            let id = FlowId::parse(flow).ok_or(Failure::Never("unknown-flow"))?;
+            let row = app.engine.store.load(id).await.map_err(store)?;
+            let row = row.ok_or(Failure::Never("unknown-flow"))?;
+            let news = match &row.flow {
+                Flow::Conversion(_) => News::Issued,
+                Flow::Cancellation(flow) => News::Cancelled { refunded: flow.terms.refund },
+                // Announced by a newer version, which knows what to say.
+                _ => return Err(Failure::Later("unknown-notice".to_owned())),
+            };
+            let left = row.flow.balance().map(|balance| balance.get());
+            Ok(Source { terms: row.flow.terms().clone(), news, left })
+        }
+        Content::Digest(_) => Err(Failure::Never("unknown-notice")),
+    }
+}
+
+async fn contact(shop: &Shop, customer: CustomerId) -> Result<(Address, Who), Failure> {
+    match shop.shopify.contact(customer, CONTACT_LIMIT).await {
+        Answer::Done(Some(contact)) => {
+            let email = contact.email.ok_or(Failure::Never("no-address"))?;
+            let address = email.parse().map_err(|_| Failure::Never("bad-address"))?;
+            Ok((address, Who { name: contact.name, locale: contact.locale }))
+        }
+        Answer::Done(None) => Err(Failure::Never("unknown-customer")),
+        Answer::Refused(_) | Answer::Unknown(_) => Err(Failure::Later("shopify".to_owned())),
+    }
+}
+
+/// The balance as the points book says it now; else as the flow left it; else nothing is said.
+async fn balance(shop: &Shop, source: &Source) -> Option<i64> {
+    if matches!(source.news, News::Expiring) {
+        return None;
+    }
+    match shop.peers.points.balance(&source.terms.pos_id, BALANCE_LIMIT).await {
+        Answer::Done(balance) => Some(balance.get()),
+        Answer::Refused(_) | Answer::Unknown(_) => source.left,
+    }
+}
+
+fn reader(app: &App, shop: &Shop, who: Who) -> Reader {
+    let language = who.locale.as_deref().and_then(Language::named);
+    let mailer = app.mailer.as_ref();
+    let name = mailer.and_then(|mailer| mailer.name()).unwrap_or(&shop.domain);
+    Reader {
+        language: language.or_else(|| Language::named(&shop.locale)).unwrap_or(Language::English),
+        name: who.name,
+        zone: shop.zone.clone(),
+        shop: name.to_owned(),
+        contact: mailer.map(|mailer| mailer.contact()).unwrap_or_default(),
+    }
+}
+
+fn letter(app: &App, shop: &Shop, source: &Source, who: Who, balance: Option<i64>) -> Letter {
+    let reader = reader(app, shop, who);
+    match source.news {
+        News::Issued => letters::issued::letter(&reader, &source.terms, balance),
+        News::Cancelled { refunded } => {
+            letters::cancelled::letter(&reader, &source.terms, refunded, balance)
+        }
+        News::Expiring => letters::expiring::letter(&reader, &source.terms),
+    }
+}
+
+async fn alert(app: &App, shop: &Shop, digest: &Digest) -> Result<Letter, Failure> {
+    let mut codes = Vec::new();
+    for flow in digest.flows.iter().filter_map(|flow| FlowId::parse(flow)) {
+        let row = app.engine.store.load(flow).await.map_err(store)?;
+        codes.extend(row.map(|row| row.flow.terms().code.to_string()));
+    }
+    codes.sort();
+    codes.dedup();
+    let nobody = Who { name: None, locale: None };
+    let reader = Reader { shop: shop.id.to_string(), ..reader(app, shop, nobody) };
+    let reviews = format!("{}/admin/reviews", app.public_url);
+    Ok(letters::alert::letter(&reader, digest, &codes, reviews))
+}
