@@ -18,9 +18,10 @@ use utoipa_swagger_ui::SwaggerUi;
     info(title = "Kaeru", description = "Points become coupons, and come back."),
     paths(points::show, conversions::create, conversions::show, coupons::list, undo::create,
         undo::show, history::list, api::session::create, api::session::end, api::me::show,
-        api::coupons::list, api::coupons::counts, api::coupon::show, api::cancel::create,
-        api::hold::hold, api::hold::release, api::hold::confirm, api::reviews::list,
-        api::reviews::settle, api::audit::list, api::reports::coupons, api::reports::liability),
+        api::coupons::list, api::coupons::counts, api::expiring::list, api::coupon::show,
+        api::cancel::create, api::hold::hold, api::hold::release, api::hold::confirm,
+        api::reviews::list, api::reviews::settle, api::audit::list, api::reports::coupons,
+        api::reports::liability),
     modifiers(&Security)
 )]
 struct Document;

@@ -6,6 +6,7 @@ mod builtin;
 mod cancellations;
 mod crashes;
 mod disk;
+mod expiry;
 mod faults;
 mod http_api;
 mod kill;

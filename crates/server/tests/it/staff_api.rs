@@ -110,10 +110,11 @@ fn cancel() -> Option<Value> {
 
 /// Every route that is not everybody's, a body that it takes, and who may: `v`iewer, `m`anager,
 /// `e`c admin, `s`ystem admin.
-const ROUTES: [(&str, &str, &str, &str); 15] = [
+const ROUTES: [(&str, &str, &str, &str); 16] = [
     ("GET", "/me", "", "vmes"),
     ("GET", "/coupons", "", "vmes"),
     ("GET", "/coupons/counts", "", "vmes"),
+    ("GET", "/coupons/expiring", "", "vmes"),
     ("GET", "/coupons/NONE", "", "vmes"),
     ("POST", "/coupons/NONE/cancel", r#"{"reason":"customer_request"}"#, "mes"),
     ("POST", "/coupons/NONE/hold", r#"{"note":"n"}"#, "mes"),

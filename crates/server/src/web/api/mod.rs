@@ -4,6 +4,7 @@ pub mod audit;
 pub mod cancel;
 pub mod coupon;
 pub mod coupons;
+pub mod expiring;
 pub mod hold;
 pub mod me;
 pub mod reports;
@@ -23,6 +24,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/me", get(me::show))
         .route("/coupons", get(coupons::list))
         .route("/coupons/counts", get(coupons::counts))
+        .route("/coupons/expiring", get(expiring::list))
         .route("/coupons/{code}", get(coupon::show))
         .route("/coupons/{code}/cancel", post(cancel::create))
         .route("/coupons/{code}/hold", post(hold::hold))
