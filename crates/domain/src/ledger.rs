@@ -97,6 +97,8 @@ pub enum Wish {
     Grant {
         amount: i64,
         from: Counter,
+        /// Where that was earlier: points brought from another book.
+        issued_at: Option<At>,
         expires_at: Option<At>,
         funding: Funding,
     },
@@ -255,9 +257,18 @@ impl Account {
         let expired = next.expire(now);
         let mut added = Vec::new();
         let (counter, changes, returned) = match wish {
-            Wish::Grant { amount, from, expires_at, funding } => {
-                let lot = next.grant(*amount, *expires_at, *funding, now, zone)?;
-                added.push(lot);
+            Wish::Grant { amount, from, issued_at, expires_at, funding } => {
+                let issued_at = issued_at.map_or(now, |at| at.min(now));
+                let lot = Lot {
+                    no: next.last_lot + 1,
+                    granted: *amount,
+                    left: *amount,
+                    issued_at,
+                    expires_at: *expires_at,
+                    funding: *funding,
+                    renews: None,
+                };
+                added.push(next.grant(lot, now, zone)?);
                 (*from, vec![], vec![])
             }
             Wish::Spend { amount, to } => (*to, next.spend(*amount, now)?, vec![]),
@@ -282,33 +293,16 @@ impl Account {
         Ok(Posted { expired, movement, added })
     }
 
-    fn grant(
-        &mut self,
-        amount: i64,
-        expires_at: Option<At>,
-        funding: Funding,
-        now: At,
-        zone: &TimeZone,
-    ) -> Result<Lot, Declined> {
-        if amount <= 0 || self.held().checked_add(amount).is_none() {
+    fn grant(&mut self, lot: Lot, now: At, zone: &TimeZone) -> Result<Lot, Declined> {
+        if lot.granted <= 0 || self.held().checked_add(lot.granted).is_none() {
             return Err(Declined::NoAmount);
         }
-        let no = self.last_lot + 1;
-        let lot = Lot {
-            no,
-            granted: amount,
-            left: amount,
-            issued_at: now,
-            expires_at,
-            funding,
-            renews: None,
-        };
-        if let Some(until) = expires_at {
+        if let Some(until) = lot.expires_at {
             lot.may_last(until, now, zone)?;
-        } else if funding == Funding::Paid {
+        } else if lot.funding == Funding::Paid {
             return Err(Declined::PaidTooLong);
         }
-        self.last_lot = no;
+        self.last_lot = lot.no;
         Ok(lot)
     }
 

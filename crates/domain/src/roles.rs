@@ -23,6 +23,8 @@ pub enum Act {
     Cancel,
     /// Approve above the four-eyes threshold; never one's own.
     Approve,
+    /// Give points, take some by hand, make a lot good for longer.
+    Grant,
     /// Settle a review.
     Settle,
     /// Bulk runs.
@@ -37,10 +39,11 @@ pub enum Act {
 }
 
 /// The least role for each act.
-const LEAST: [(Act, Role); 9] = [
+const LEAST: [(Act, Role); 10] = [
     (Act::See, Role::Viewer),
     (Act::Cancel, Role::StoreManager),
     (Act::Approve, Role::StoreManager),
+    (Act::Grant, Role::EcAdmin),
     (Act::Settle, Role::EcAdmin),
     (Act::Bulk, Role::EcAdmin),
     (Act::Export, Role::EcAdmin),
@@ -87,6 +90,7 @@ mod tests {
             (See, true, true, true, true),
             (Cancel, false, true, true, true),
             (Approve, false, true, true, true),
+            (Grant, false, false, true, true),
             (Settle, false, false, true, true),
             (Bulk, false, false, true, true),
             (Export, false, false, true, true),

@@ -5,8 +5,9 @@ use crate::{
     app::{App, Shop},
     shopify::CustomerCard,
     store::customers::{self, CustomerRow},
+    web::ApiError,
 };
-use domain::{CustomerId, Points, Problem, Refusal};
+use domain::{CustomerId, Points, PosId, Problem, Refusal};
 use engine::ports::Answer;
 use std::{sync::Arc, time::Duration};
 
@@ -41,6 +42,18 @@ pub async fn card(
         }
     }
     Err(Problem::ShopifyUnavailable)
+}
+
+/// The customer's id at the points book: as Shopify says, or as it said last.
+pub async fn pos_id(app: &App, shop: &Shop, id: CustomerId) -> Result<PosId, ApiError> {
+    match card(app, shop, id).await {
+        Ok(card) => Ok(card.pos_id.clone()),
+        Err(Problem::ShopifyUnavailable) => {
+            let known = customers::find(&app.database, &shop.id, id).await?;
+            known.map(|row| row.pos_id).ok_or(ApiError::of(Problem::ShopifyUnavailable))
+        }
+        Err(problem) => Err(ApiError::of(problem)),
+    }
 }
 
 /// Writes the card down for those who search, beside whatever waits for it.

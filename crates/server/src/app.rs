@@ -2,11 +2,12 @@
 
 pub use crate::shopify::CustomerCard;
 use crate::{
+    book::Book,
     clock::SharedClock,
     config::{Config, ShopConfig, ShopMail},
     http_client,
     mail::Mailer,
-    points::{self, builtin::BuiltinPoints, http::HttpPoints},
+    points::{self, http::HttpPoints},
     shopify::Shopify,
     store::{Database, Journal, lineage, reads::Reads},
     telemetry, web,
@@ -57,7 +58,7 @@ pub struct Shop {
     pub shopify: Arc<Shopify>,
     pub peers: Peers,
     /// Where Kaeru itself holds the points.
-    pub builtin: Option<Arc<BuiltinPoints>>,
+    pub builtin: Option<Arc<Book>>,
 }
 
 pub struct App {
@@ -224,7 +225,7 @@ fn open_shop(
     let points: Arc<dyn PointsBook> = match config.points {
         points::Settings::Http(settings) => Arc::new(HttpPoints::new(settings, client.clone())),
         points::Settings::Builtin(settings) => {
-            let book = Arc::new(BuiltinPoints {
+            let book = Arc::new(Book {
                 shop: config.id.clone(),
                 zone: config.zone.clone(),
                 settings,
@@ -275,7 +276,8 @@ impl Memory {
         self.balances.insert((shop.clone(), customer), (balance, now));
     }
 
-    fn forget_balance(&self, shop: &ShopId, customer: CustomerId) {
+    /// It has changed.
+    pub fn forget_balance(&self, shop: &ShopId, customer: CustomerId) {
         self.balances.remove(&(shop.clone(), customer));
     }
 

@@ -5,8 +5,8 @@ use anyhow::{Context, bail};
 use domain::{CustomerId, Role, ShopId};
 use engine::ports::Clock;
 use server::{
-    app::App, clock::SystemClock, config::Config, expiry, ids, mail, store::Database, telemetry,
-    web, worker,
+    app::App, clock::SystemClock, config::Config, expiry, ids, mail, points, store::Database,
+    telemetry, web, worker,
 };
 use std::{
     future::Future,
@@ -59,6 +59,7 @@ async fn until_stopped(
     tokio::spawn(worker::keep_company(Arc::clone(&app)));
     let sender = tokio::spawn(mail::sender::run(Arc::clone(&app)));
     let sweep = tokio::spawn(expiry::run(Arc::clone(&app)));
+    tokio::spawn(points::sweep::run(Arc::clone(&app)));
     let stopping = Arc::clone(&app);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let graceful = axum::serve(listener, service).with_graceful_shutdown(async move {

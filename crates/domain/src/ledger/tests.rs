@@ -18,6 +18,7 @@ fn grant(amount: i64, expires: Option<u64>) -> Wish {
     Wish::Grant {
         amount,
         from: Counter::Granted,
+        issued_at: None,
         expires_at: expires.map(day),
         funding: Funding::Free,
     }
@@ -133,6 +134,7 @@ fn a_paid_lot_lasts_six_months_from_its_issue() {
     let paid = |expires: &str| Wish::Grant {
         amount: 100,
         from: Counter::Granted,
+        issued_at: None,
         expires_at: Some(at(expires)),
         funding: Funding::Paid,
     };

@@ -1,7 +1,10 @@
 //! `[shop.points]`: which points book the shop has.
 
 use super::{optional, secret, span, url};
-use crate::points::{Settings, builtin, http};
+use crate::{
+    book,
+    points::{Settings, http},
+};
 use anyhow::{Context, bail};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -57,7 +60,7 @@ fn http(file: PointsFile) -> anyhow::Result<http::Settings> {
     })
 }
 
-fn builtin(file: PointsFile) -> anyhow::Result<builtin::Settings> {
+fn builtin(file: PointsFile) -> anyhow::Result<book::Settings> {
     belongs_to(
         "http",
         &[
@@ -79,7 +82,7 @@ fn builtin(file: PointsFile) -> anyhow::Result<builtin::Settings> {
     if token.as_ref().is_some_and(|token| secrecy::ExposeSecret::expose_secret(token).len() < 16) {
         bail!("token: at least 16 characters are needed");
     }
-    Ok(builtin::Settings { valid_days: file.valid_days, return_days, token })
+    Ok(book::Settings { valid_days: file.valid_days, return_days, token })
 }
 
 fn belongs_to(kind: &str, keys: &[(&str, bool)]) -> anyhow::Result<()> {

@@ -2,10 +2,11 @@
 
 pub mod builtin;
 pub mod http;
+pub mod sweep;
 
 /// Which points book a shop has.
 #[derive(Clone, Debug)]
 pub enum Settings {
     Http(http::Settings),
-    Builtin(builtin::Settings),
+    Builtin(crate::book::Settings),
 }

@@ -36,6 +36,8 @@ pub enum Asked {
     Grant {
         amount: i64,
         from: Counter,
+        /// `None`: now.
+        issued_at: Option<At>,
         expires_at: Option<At>,
         funding: Funding,
     },
@@ -221,9 +223,10 @@ fn brought_until(posted: &Posted) -> Option<At> {
 
 async fn wish<T: Tx>(tx: &mut T, order: &Order) -> Result<(Wish, Option<Reference>), DbError> {
     Ok(match &order.asked {
-        Asked::Grant { amount, from, expires_at, funding } => {
+        Asked::Grant { amount, from, issued_at, expires_at, funding } => {
+            let (amount, from, issued_at) = (*amount, *from, *issued_at);
             let (expires_at, funding) = (*expires_at, *funding);
-            (Wish::Grant { amount: *amount, from: *from, expires_at, funding }, None)
+            (Wish::Grant { amount, from, issued_at, expires_at, funding }, None)
         }
         Asked::Spend { amount, to } => (Wish::Spend { amount: *amount, to: *to }, None),
         Asked::Extend { lot, until } => (Wish::Extend { lot: *lot, until: *until }, None),
@@ -235,8 +238,8 @@ async fn wish<T: Tx>(tx: &mut T, order: &Order) -> Result<(Wish, Option<Referenc
                 }
                 None => {
                     let (from, funding) = (Counter::Redeemed, Funding::Free);
-                    let expires_at = *or_until;
-                    (Wish::Grant { amount: *amount, from, expires_at, funding }, None)
+                    let (amount, issued_at, expires_at) = (*amount, None, *or_until);
+                    (Wish::Grant { amount, from, issued_at, expires_at, funding }, None)
                 }
             }
         }

@@ -68,6 +68,14 @@ fn english(code: &str) -> (&'static str, &'static str) {
         }
         "rate-limited" => ("Too many requests", "Please try again in a while."),
         "review-settled" => ("Already settled", "Somebody has decided this case."),
+        "paid-lot-too-long" => (
+            "Too long for paid points",
+            "Paid points may be good for six months from their issue at most. Longer, they become \
+             a prepaid payment instrument.",
+        ),
+        "points-held-elsewhere" => {
+            ("Not Kaeru's points", "The till holds this shop's points. Change them there.")
+        }
         "undo-too-late" => (
             "Too late to take back",
             "The time for taking it back yourself is over. Please ask the shop.",
@@ -154,6 +162,13 @@ fn japanese(code: &str) -> (&'static str, &'static str) {
             ("ログインできません", "メールアドレス、パスワード、または確認コードが違います。")
         }
         "rate-limited" => ("リクエストが多すぎます", "しばらくしてからお試しください。"),
+        "paid-lot-too-long" => (
+            "有償ポイントの期限が長すぎます",
+            "有償ポイントの有効期限は発行から6か月以内です。それを超えると前払式支払手段に該当します。",
+        ),
+        "points-held-elsewhere" => {
+            ("Kaeruのポイントではありません", "このショップのポイントはPOSで管理されています。")
+        }
         "review-settled" => ("処理済みです", "この案件はすでに判定されています。"),
         "undo-too-late" => (
             "取り消し期限を過ぎています",
@@ -193,6 +208,11 @@ fn chinese(code: &str) -> (&'static str, &'static str) {
         "not-permitted" => ("沒有權限", "您的角色不能執行這項操作，請洽管理員。"),
         "sign-in-failed" => ("無法登入", "電子郵件、密碼或驗證碼不正確。"),
         "rate-limited" => ("請求過多", "請稍後再試。"),
+        "paid-lot-too-long" => (
+            "付費點數的期限太長",
+            "付費點數最長只能自發行起六個月內有效，否則會成為預付式支付工具。",
+        ),
+        "points-held-elsewhere" => ("不是 Kaeru 的點數", "這家商店的點數由 POS 管理。"),
         "review-settled" => ("已處理", "這個案件已經有結論。"),
         "undo-too-late" => ("已超過可自行取消的時間", "請聯絡商店。"),
         "idempotency-in-progress" => ("處理中", "請稍候。"),

@@ -11,9 +11,11 @@ pub mod demo;
 mod error;
 mod idempotency;
 mod language;
+pub mod moments;
 mod openapi;
 mod ops;
 pub mod storefront;
+pub mod till;
 
 use crate::app::App;
 use axum::{Router, extract::DefaultBodyLimit, http::HeaderValue, response::Response};
@@ -50,6 +52,7 @@ pub fn router(app: Arc<App>, metrics: PrometheusHandle) -> Router {
         .nest("/storefront/v1", storefront::routes().layer(cors))
         .nest("/admin/api/v1", api::routes())
         .merge(admin::routes(&app))
+        .nest("/pos", till::routes())
         .merge(ops::routes(metrics))
         .merge(openapi::routes());
     if app.demo {

@@ -3,6 +3,7 @@
 use super::{
     api,
     storefront::{conversions, coupons, history, points, undo},
+    till,
 };
 use crate::app::App;
 use axum::Router;
@@ -21,7 +22,9 @@ use utoipa_swagger_ui::SwaggerUi;
         api::coupons::list, api::coupons::counts, api::expiring::list, api::coupon::show,
         api::cancel::create, api::hold::hold, api::hold::release, api::hold::confirm,
         api::reviews::list, api::reviews::settle, api::audit::list, api::reports::coupons,
-        api::reports::liability),
+        api::reports::liability,
+        api::grants::create, api::lots::extend,
+        till::show, till::deduct, till::add, till::find),
     modifiers(&Security)
 )]
 struct Document;
@@ -34,6 +37,7 @@ impl Modify for Security {
             let bearer = || SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
             components.add_security_scheme("customer", bearer());
             components.add_security_scheme("staff", bearer());
+            components.add_security_scheme("till", bearer());
         }
     }
 }

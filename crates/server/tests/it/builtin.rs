@@ -18,8 +18,8 @@ use engine::{
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use server::{
+    book::{Book, Settings},
     clock::{SharedClock, SystemClock},
-    points::builtin::{BuiltinPoints, Settings},
     store::{
         Database, Journal, Location,
         ledger::{self, History, MovementRow},
@@ -181,7 +181,7 @@ async fn points_become_a_coupon_and_come_back_on_postgresql() -> anyhow::Result<
 /// An engine's peers: the sandbox's Shopify, and the ledger in this database.
 fn peers(world: &World, database: &Database) -> Peers {
     let settings = Settings { valid_days: None, return_days: 30, token: None };
-    let book = BuiltinPoints {
+    let book = Book {
         shop: ShopId::from("main"),
         zone: TimeZone::UTC,
         settings,

@@ -42,7 +42,13 @@ fn order(id: &str, reference: &str, asked: Asked, now: At) -> Order {
 }
 
 pub fn grant(amount: i64, expires_at: Option<At>) -> Asked {
-    Asked::Grant { amount, from: Counter::Granted, expires_at, funding: Funding::Free }
+    Asked::Grant {
+        amount,
+        from: Counter::Granted,
+        issued_at: None,
+        expires_at,
+        funding: Funding::Free,
+    }
 }
 
 fn spend(amount: i64) -> Asked {

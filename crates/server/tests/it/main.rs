@@ -21,3 +21,4 @@ mod replicas;
 mod smtp;
 mod staff_api;
 mod support;
+mod till;

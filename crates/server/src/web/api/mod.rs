@@ -5,7 +5,9 @@ pub mod cancel;
 pub mod coupon;
 pub mod coupons;
 pub mod expiring;
+pub mod grants;
 pub mod hold;
+pub mod lots;
 pub mod me;
 pub mod reports;
 pub mod reviews;
@@ -34,5 +36,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/reviews/{id}/settle", post(reviews::settle))
         .route("/reports/coupons", get(reports::coupons))
         .route("/reports/liability", get(reports::liability))
+        .route("/customers/{id}/grants", post(grants::create))
+        .route("/customers/{id}/lots/{no}/extend", post(lots::extend))
         .route("/audit", get(audit::list))
 }
