@@ -25,6 +25,7 @@ use quick_cache::sync::Cache;
 use secrecy::SecretString;
 use std::{
     collections::{BTreeMap, HashMap},
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -82,6 +83,8 @@ pub struct App {
     /// Wakes whoever waits for nothing but the end.
     pub stopped: Notify,
     pub demo: bool,
+    /// Where the audit log's seals are written down outside the database.
+    pub checkpoints: Option<PathBuf>,
 }
 
 /// Counts by a key, and forgets with time.
@@ -162,6 +165,7 @@ impl App {
             stopping: AtomicBool::new(false),
             stopped: Notify::new(),
             demo,
+            checkpoints: config.checkpoints,
         }))
     }
 

@@ -5,8 +5,8 @@ use anyhow::{Context, bail};
 use domain::{CustomerId, Role, ShopId};
 use engine::ports::Clock;
 use server::{
-    app::App, clock::SystemClock, config::Config, expiry, ids, mail, points, store::Database,
-    telemetry, web, worker,
+    app::App, clock::SystemClock, config::Config, expiry, ids, mail, points, sealer,
+    store::Database, telemetry, web, worker,
 };
 use std::{
     future::Future,
@@ -60,6 +60,7 @@ async fn until_stopped(
     let sender = tokio::spawn(mail::sender::run(Arc::clone(&app)));
     let sweep = tokio::spawn(expiry::run(Arc::clone(&app)));
     tokio::spawn(points::sweep::run(Arc::clone(&app)));
+    tokio::spawn(sealer::run(Arc::clone(&app)));
     let stopping = Arc::clone(&app);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let graceful = axum::serve(listener, service).with_graceful_shutdown(async move {
@@ -233,6 +234,9 @@ url = "file://{mail}"
 from = "Kaeru Demo <points@demo.test>"
 admins = ["admin@demo.test"]
 
+[audit]
+checkpoints = "{checkpoints}"
+
 [[shop]]
 id = "main"
 domain = "demo.myshopify.com"
@@ -260,6 +264,7 @@ remind_days = [30, 7]
 jwt_secret = "{secret}"
 "#,
         database = database.display(),
-        mail = folder.join("mail").display()
+        mail = folder.join("mail").display(),
+        checkpoints = folder.join("audit-checkpoints.jsonl").display(),
     )
 }

@@ -25,6 +25,8 @@ pub struct File {
     pub server: Server,
     pub database: Database,
     pub mail: Option<MailFile>,
+    #[serde(default)]
+    pub audit: Audit,
     pub shop: Vec<ShopFile>,
 }
 
@@ -39,6 +41,12 @@ pub struct Server {
 #[serde(deny_unknown_fields)]
 pub struct Database {
     pub url: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    pub checkpoints: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -172,6 +180,8 @@ pub struct Config {
     pub database: Location,
     /// Without it nothing is mailed.
     pub mail: Option<crate::mail::Settings>,
+    /// Where the audit log's seals are written down outside the database.
+    pub checkpoints: Option<PathBuf>,
     pub shops: Vec<ShopConfig>,
 }
 
@@ -245,7 +255,8 @@ fn check(file: File) -> anyhow::Result<Config> {
         bail!("server.public_url: must begin with http:// or https://");
     }
     let mail = file.mail.map(check_mail).transpose().context("mail")?;
-    Ok(Config { listen: file.server.listen, public_url, database, mail, shops })
+    let checkpoints = file.audit.checkpoints;
+    Ok(Config { listen: file.server.listen, public_url, database, mail, checkpoints, shops })
 }
 
 fn check_mail(file: MailFile) -> anyhow::Result<crate::mail::Settings> {

@@ -13,6 +13,7 @@ pub mod ids;
 pub mod mail;
 mod outcome;
 pub mod points;
+pub mod sealer;
 pub mod secrets;
 pub mod shopify;
 pub mod store;

@@ -67,6 +67,9 @@ enum Command {
     /// Staff accounts
     #[command(subcommand)]
     Staff(commands::staff::Staff),
+    /// The audit log: proven, or written out
+    #[command(subcommand)]
+    Audit(commands::audit::Audit),
     /// Tokens for trying the API by hand
     #[command(subcommand)]
     Token(Token),
@@ -107,6 +110,7 @@ fn main() -> ExitCode {
         }
         Command::Move { from, to } => cli::run(commands::carry::run(&from, &to)),
         Command::Staff(command) => cli::run(commands::staff::run(command)),
+        Command::Audit(command) => cli::run(commands::audit::run(command)),
         Command::Token(Token::Customer { shop, customer, configured }) => {
             cli::token(&configured.config, shop, &customer)
         }

@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub mod audit;
 pub mod backup;
 pub mod carry;
 pub mod restore;

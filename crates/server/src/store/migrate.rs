@@ -34,6 +34,7 @@ const CHANGES: &[Change] = &changes![
     "0009_ledger",
     "0014_lineage",
     "0012_mail",
+    "0015_audit_seal",
 ];
 
 const REMEMBER: &str = "CREATE TABLE IF NOT EXISTS schema_migration \

@@ -19,6 +19,7 @@ pub mod replicas;
 pub mod reports;
 pub mod reviews;
 mod rows;
+pub mod seals;
 mod sql;
 mod sqlite;
 pub mod staff;

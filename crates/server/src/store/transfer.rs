@@ -5,13 +5,12 @@ use super::{
     lineage, migrate,
     postgres::{self, Postgres},
     sqlite,
-    tx::{Line, Value},
+    tx::Line,
 };
 use anyhow::{Context, ensure};
 use domain::At;
 use futures::TryStreamExt;
 use rusqlite::{Connection, OptionalExtension};
-use sha2::{Digest, Sha256};
 use std::{path::Path, pin::pin};
 use tokio_postgres::{
     Transaction,
@@ -139,19 +138,7 @@ impl Sum {
     const ZERO: Self = Self { rows: 0, checksum: 0 };
 
     fn add(&mut self, line: &Line) {
-        let mut hash = Sha256::new();
-        for value in line.values() {
-            let (tag, bytes): (u8, &[u8]) = match value {
-                Value::Null => (0, &[]),
-                Value::Int(number) => (1, &number.to_be_bytes()),
-                Value::Text(text) => (2, text.as_bytes()),
-                Value::Blob(bytes) => (3, bytes),
-            };
-            hash.update([tag]);
-            hash.update((bytes.len() as u64).to_be_bytes());
-            hash.update(bytes);
-        }
-        let hash = hash.finalize();
+        let hash = line.digest();
         let row = hash.iter().take(16).fold(0, |sum, byte| (sum << 8) | u128::from(*byte));
         self.rows += 1;
         self.checksum = self.checksum.wrapping_add(row);
@@ -185,7 +172,7 @@ async fn copy(
     let mut sum = Sum::ZERO;
     while let Some(row) = rows.next()? {
         let line = sqlite::line(row, table.types.len())?;
-        let values = line.values().iter().map(|value| value as &(dyn ToSql + Sync));
+        let values = line.0.iter().map(|value| value as &(dyn ToSql + Sync));
         let values: Vec<_> = values.collect();
         writer.as_mut().write(&values).await.with_context(|| table.name.clone())?;
         sum.add(&line);

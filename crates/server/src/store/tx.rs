@@ -2,6 +2,7 @@
 
 use domain::{At, FlowId};
 use engine::store::StoreError;
+use sha2::{Digest, Sha256};
 use std::{borrow::Cow, future::Future};
 
 /// A value of a statement: what the common subset of the databases knows. Times are microseconds,
@@ -90,8 +91,32 @@ pub fn number(id: u64) -> Result<i64, DbError> {
 pub struct Line(pub Vec<Value<'static>>);
 
 impl Line {
-    pub fn values(&self) -> &[Value<'static>] {
-        &self.0
+    pub fn bytes(&self, column: usize) -> Result<&[u8], DbError> {
+        match self.0.get(column) {
+            Some(Value::Blob(bytes)) => Ok(bytes),
+            _ => Err(self.unreadable(column, "bytes")),
+        }
+    }
+
+    /// Of every value, whatever it is; the same from each database.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for value in &self.0 {
+            let number;
+            let (tag, bytes): (u8, &[u8]) = match value {
+                Value::Null => (0, &[]),
+                Value::Int(int) => {
+                    number = int.to_be_bytes();
+                    (1, &number)
+                }
+                Value::Text(text) => (2, text.as_bytes()),
+                Value::Blob(bytes) => (3, bytes),
+            };
+            hash.update([tag]);
+            hash.update((bytes.len() as u64).to_be_bytes());
+            hash.update(bytes);
+        }
+        hash.finalize().into()
     }
 
     fn unreadable(&self, column: usize, wanted: &str) -> DbError {

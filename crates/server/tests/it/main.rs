@@ -1,6 +1,7 @@
 //! The service against the sandbox's own books, over real HTTP and a real database file.
 
 mod admin_pages;
+mod audit_chain;
 mod backup;
 mod builtin;
 mod cancellations;
