@@ -384,9 +384,11 @@ fn failure_facts(problem: Problem) -> Vec<Fact> {
 fn create_problem(refusal: &Refusal) -> Problem {
     match refusal {
         Refusal::UnknownCustomer => Problem::UnknownCustomer,
-        Refusal::InsufficientPoints | Refusal::CodeTaken | Refusal::Wait(_) | Refusal::Other(_) => {
-            Problem::ShopifyUnavailable
-        }
+        Refusal::InsufficientPoints
+        | Refusal::CodeTaken
+        | Refusal::Lapsed
+        | Refusal::Wait(_)
+        | Refusal::Other(_) => Problem::ShopifyUnavailable,
     }
 }
 
@@ -394,7 +396,9 @@ fn deduct_problem(refusal: &Refusal) -> Problem {
     match refusal {
         Refusal::InsufficientPoints => Problem::InsufficientPoints,
         Refusal::UnknownCustomer => Problem::UnknownCustomer,
-        Refusal::CodeTaken | Refusal::Wait(_) | Refusal::Other(_) => Problem::PointsUnavailable,
+        Refusal::CodeTaken | Refusal::Lapsed | Refusal::Wait(_) | Refusal::Other(_) => {
+            Problem::PointsUnavailable
+        }
     }
 }
 

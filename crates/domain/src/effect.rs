@@ -5,6 +5,7 @@ use crate::{
     ids::{NodeId, Reference},
     points::Points,
     problem::Problem,
+    reversal::Outcome,
     time::At,
 };
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,16 @@ pub enum Effect {
     Chase { until: At },
     /// Write the coupon into the customer's metafield.
     Record,
+    /// Have Shopify cancel the order. `maybe`: it may have been told, so it is looked at first.
+    CancelOrder { maybe: bool },
+    /// Shopify cancels in a job of its own: ask whether the order is cancelled.
+    FollowCancel { since: At, told: bool },
+    /// What Shopify has given back of the order's credits by itself.
+    LookCredits,
+    /// Give store credit. Sent once; never again blindly.
+    Credit,
+    /// Find out what became of the credit that was sent and not answered.
+    SettleCredit { since: At },
 }
 
 /// How long a call may take and how often it is made.
@@ -69,6 +80,11 @@ impl Effect {
             Effect::Delete { .. } => "delete",
             Effect::Chase { .. } => "chase",
             Effect::Record => "record",
+            Effect::CancelOrder { .. } => "cancel_order",
+            Effect::FollowCancel { .. } => "follow_cancel",
+            Effect::LookCredits => "look_credits",
+            Effect::Credit => "credit",
+            Effect::SettleCredit { .. } => "settle_credit",
         }
     }
 
@@ -90,6 +106,14 @@ impl Effect {
             Effect::Delete { .. } => policy(10, Tries::UpTo(3)),
             Effect::Chase { .. } => policy(10, Tries::UpTo(u32::MAX)),
             Effect::Record => policy(5, Tries::UpTo(3)),
+            Effect::CancelOrder { maybe: false } => policy(10, Tries::UpTo(3)),
+            Effect::CancelOrder { maybe: true } | Effect::LookCredits => {
+                policy(10, Tries::Insist { tell_after: 3 })
+            }
+            Effect::Credit => policy(10, Tries::UpTo(1)),
+            Effect::FollowCancel { .. } | Effect::SettleCredit { .. } => {
+                policy(10, Tries::UpTo(u32::MAX))
+            }
         }
     }
 }
@@ -110,6 +134,8 @@ pub enum Refusal {
     UnknownCustomer,
     /// The code stands in Shopify already, and it is not ours.
     CodeTaken,
+    /// The date that it was to expire at has come.
+    Lapsed,
     /// Throttled, or not reachable at all: the call may be made again after the wait.
     Wait(Duration),
     /// Anything else, with the other side's own code: an error of configuration, mostly.
@@ -143,6 +169,12 @@ pub enum Input {
     Stubborn,
     /// The moment that the flow waited for has come.
     Due,
+    /// Shopify has taken the order's cancellation on, in that job where it names one.
+    CancelAccepted { job: Option<String> },
+    /// What Shopify has given back of each payment with store credit, in minor units.
+    Reverted(Vec<(u64, i64)>),
+    /// The store credit was given: its number at Shopify, and the expiry that it got.
+    Credited { transaction: u64, honoured: Option<At> },
     /// A person decided a doubt: the movement did happen, or did not.
     Verdict { applied: bool },
 }
@@ -171,6 +203,14 @@ pub enum Reason {
     UsedAfterCancel,
     /// A second order has the same coupon.
     UsedTwice,
+    /// Nobody can tell whether Shopify cancels the order.
+    OrderNotCancelled,
+    /// Shopify does not say what it has given back of an order's store credit.
+    CreditsUnknown,
+    /// A credit was sent, and what is found may be it or another.
+    CreditUnclear,
+    /// Shopify gave back store credit that Kaeru had given back before.
+    CreditTwice,
 }
 
 impl Reason {
@@ -186,6 +226,10 @@ impl Reason {
             Reason::UsageUnknown => "usage_unknown",
             Reason::UsedAfterCancel => "used_after_cancel",
             Reason::UsedTwice => "used_twice",
+            Reason::OrderNotCancelled => "order_not_cancelled",
+            Reason::CreditsUnknown => "credits_unknown",
+            Reason::CreditUnclear => "credit_unclear",
+            Reason::CreditTwice => "credit_twice",
         }
     }
 }
@@ -195,6 +239,7 @@ impl Reason {
 pub enum Notice {
     CouponIssued,
     CouponCancelled,
+    OrderReversed,
 }
 
 impl Notice {
@@ -202,6 +247,7 @@ impl Notice {
         match self {
             Notice::CouponIssued => "coupon_issued",
             Notice::CouponCancelled => "coupon_cancelled",
+            Notice::OrderReversed => "order_reversed",
         }
     }
 }
@@ -244,6 +290,19 @@ pub enum Fact {
     Notify(Notice),
     /// The request's idempotency key may be used again.
     KeyReleased,
+    /// Shopify has cancelled the order.
+    OrderCancelled,
+    /// So it went with that item of the reversal.
+    ItemEnded {
+        item: usize,
+        outcome: Outcome,
+    },
+    /// That item is not promised any more.
+    ItemFreed {
+        item: usize,
+    },
+    /// Nothing more is to come of the reversal.
+    ReversalEnded,
 }
 
 /// A transition: the next state, what it is called in the timeline, what else changes.

@@ -1,10 +1,11 @@
 //! A flow of any kind, as the engine and the journal handle it.
 
 use crate::{
-    Cancellation, Conversion, CustomerId, Ending, Hold, Pending, PosId, Reference, Rejected,
-    ShopId, Step, cancellation, conversion,
+    Cancellation, Conversion, CustomerId, Ending, Hold, OrderId, Pending, PosId, Reference,
+    Rejected, Reversal, ShopId, Step, cancellation, conversion,
     coupon::{Coupon, Entry, Status},
     effect::Input,
+    reversal,
     time::At,
 };
 
@@ -15,6 +16,7 @@ pub enum Flow {
     Cancellation(Cancellation),
     Hold(Hold),
     Ending(Ending),
+    Reversal(Box<Reversal>),
 }
 
 /// A movement of points that a flow asks for. The same flow always asks for the same one.
@@ -26,6 +28,8 @@ pub struct Order<'a> {
     pub reference: Reference,
     /// What the points book's history says.
     pub reason: &'static str,
+    /// When the points are to run out, where the points book can be told.
+    pub expires_at: Option<At>,
 }
 
 /// What people are told of a flow.
@@ -45,25 +49,60 @@ impl Flow {
             Flow::Cancellation(_) => "cancellation",
             Flow::Hold(_) => "hold",
             Flow::Ending(_) => "ending",
+            Flow::Reversal(_) => "reversal",
         }
     }
 
-    /// What the conversion behind it agreed on.
-    pub const fn terms(&self) -> &conversion::Terms {
+    /// What the one conversion behind it agreed on; a reversal has any number of them.
+    pub fn terms(&self) -> Option<&conversion::Terms> {
         match self {
-            Flow::Conversion(flow) => &flow.terms,
-            Flow::Cancellation(flow) => &flow.terms.coupon.terms,
-            Flow::Hold(flow) => &flow.terms.coupon.terms,
-            Flow::Ending(flow) => &flow.terms.coupon.terms,
+            Flow::Conversion(flow) => Some(&flow.terms),
+            Flow::Cancellation(flow) => Some(&flow.terms.coupon.terms),
+            Flow::Hold(flow) => Some(&flow.terms.coupon.terms),
+            Flow::Ending(flow) => Some(&flow.terms.coupon.terms),
+            Flow::Reversal(_) => None,
         }
     }
 
-    pub const fn shop(&self) -> &ShopId {
-        &self.terms().shop
+    pub fn shop(&self) -> &ShopId {
+        match self {
+            Flow::Conversion(flow) => &flow.terms.shop,
+            Flow::Cancellation(flow) => &flow.terms.coupon.terms.shop,
+            Flow::Hold(flow) => &flow.terms.coupon.terms.shop,
+            Flow::Ending(flow) => &flow.terms.coupon.terms.shop,
+            Flow::Reversal(flow) => &flow.terms.shop,
+        }
     }
 
-    pub const fn customer(&self) -> CustomerId {
-        self.terms().customer
+    pub fn customer(&self) -> CustomerId {
+        match self {
+            Flow::Conversion(flow) => flow.terms.customer,
+            Flow::Cancellation(flow) => flow.terms.coupon.terms.customer,
+            Flow::Hold(flow) => flow.terms.coupon.terms.customer,
+            Flow::Ending(flow) => flow.terms.coupon.terms.customer,
+            Flow::Reversal(flow) => flow.terms.customer,
+        }
+    }
+
+    /// The reversal, where it is one.
+    pub fn reversal(&self) -> Option<&Reversal> {
+        match self {
+            Flow::Reversal(flow) => Some(flow),
+            _ => None,
+        }
+    }
+
+    /// What it is about, for people: a coupon's code, or an order's name.
+    pub fn subject(&self) -> &str {
+        match self {
+            Flow::Reversal(flow) => &flow.terms.name,
+            flow => flow.terms().map_or("", |terms| terms.code.as_str()),
+        }
+    }
+
+    /// The order that it is about.
+    pub fn order_id(&self) -> Option<&OrderId> {
+        self.reversal().map(|flow| &flow.terms.order)
     }
 
     pub fn pending(&self) -> Pending {
@@ -72,15 +111,17 @@ impl Flow {
             Flow::Cancellation(flow) => flow.pending(),
             Flow::Hold(flow) => flow.pending(),
             Flow::Ending(flow) => flow.pending(),
+            Flow::Reversal(flow) => flow.pending(),
         }
     }
 
-    pub const fn state_name(&self) -> &'static str {
+    pub fn state_name(&self) -> &'static str {
         match self {
             Flow::Conversion(flow) => flow.state_name(),
             Flow::Cancellation(flow) => flow.state_name(),
             Flow::Hold(flow) => flow.state_name(),
             Flow::Ending(flow) => flow.state_name(),
+            Flow::Reversal(flow) => flow.state_name(),
         }
     }
 
@@ -102,6 +143,9 @@ impl Flow {
             Flow::Ending(flow) => wrap(flow.step(input)?, |state| {
                 Flow::Ending(Ending { terms: flow.terms.clone(), state })
             }),
+            Flow::Reversal(flow) => wrap(flow.step(input, now)?, |state| {
+                Flow::Reversal(Box::new(Reversal { terms: flow.terms.clone(), state }))
+            }),
         })
     }
 
@@ -113,13 +157,16 @@ impl Flow {
                 points: -flow.terms.points.get(),
                 reference: flow.terms.reference(),
                 reason: "Coupon conversion",
+                expires_at: None,
             }),
             Flow::Cancellation(flow) => Some(Order {
                 customer: &flow.terms.coupon.terms.pos_id,
                 points: flow.terms.coupon.terms.points.get(),
                 reference: flow.terms.reference(),
                 reason: "Refund due to coupon cancellation",
+                expires_at: None,
             }),
+            Flow::Reversal(flow) => flow.order(),
             Flow::Hold(_) | Flow::Ending(_) => None,
         }
     }
@@ -132,10 +179,10 @@ impl Flow {
         }
     }
 
-    /// The coupon that it acts on; `None` where it makes one.
+    /// The coupon that it acts on; `None` where it makes one, or is about an order.
     pub const fn coupon(&self) -> Option<&Coupon> {
         match self {
-            Flow::Conversion(_) => None,
+            Flow::Conversion(_) | Flow::Reversal(_) => None,
             Flow::Cancellation(flow) => Some(&flow.terms.coupon),
             Flow::Hold(flow) => Some(&flow.terms.coupon),
             Flow::Ending(flow) => Some(&flow.terms.coupon),
@@ -157,6 +204,7 @@ impl Flow {
             Flow::Cancellation(flow) => flow.entry(),
             Flow::Hold(flow) => flow.entry(),
             Flow::Ending(flow) => Some(flow.entry()),
+            Flow::Reversal(_) => None,
         }
     }
 
@@ -183,6 +231,17 @@ impl Flow {
                 }
             }
             Flow::Ending(_) => Told::Done,
+            Flow::Reversal(flow) => match &flow.state {
+                reversal::State::Cancelling { .. }
+                | reversal::State::Following { .. }
+                | reversal::State::Looking { .. }
+                | reversal::State::Moving { .. } => Told::Processing,
+                reversal::State::Owing { .. }
+                | reversal::State::Confirming { .. }
+                | reversal::State::InReview { .. } => Told::Confirming,
+                reversal::State::Ended { .. } => Told::Done,
+                reversal::State::Failed { .. } => Told::Failed,
+            },
         }
     }
 
@@ -197,6 +256,7 @@ impl Flow {
                 cancellation::View::Completed { moved } => moved.and_then(|moved| moved.after),
                 _ => None,
             },
+            Flow::Reversal(flow) => flow.balance(),
             Flow::Hold(_) | Flow::Ending(_) => None,
         }
     }

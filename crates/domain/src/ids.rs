@@ -48,6 +48,10 @@ text_id!(
     Code
 );
 text_id!(
+    /// An order: Shopify's number, or the id that another channel gave it, which has no hyphen.
+    OrderId
+);
+text_id!(
     /// Names one movement of points, at Kaeru and in the points book, for ever.
     Reference
 );
@@ -63,6 +67,14 @@ impl Reference {
         Self(format!("CANCEL-{code}"))
     }
 
+    /// The reference of a reversal's refund. What comes back in parts has one for each.
+    pub fn of_reversal(order: &OrderId, code: &Code, part: u32) -> Self {
+        match part {
+            0 | 1 => Self(format!("ORDER-{order}-{code}")),
+            part => Self(format!("ORDER-{order}-{code}/{part}")),
+        }
+    }
+
     /// The reference of the deduction that a movement under this one gives back:
     /// `CANCEL-{code}` and `ORDER-{order}-{code}` give back `COUPON-{code}`.
     pub fn gives_back(&self) -> Option<Self> {
@@ -70,6 +82,7 @@ impl Reference {
             Some(code) => code,
             None => self.0.strip_prefix("ORDER-")?.split_once('-')?.1,
         };
+        let code = code.split_once('/').map_or(code, |(code, _)| code);
         (!code.is_empty()).then(|| Self(format!("COUPON-{code}")))
     }
 }
@@ -133,6 +146,7 @@ mod tests {
         for (reference, deduction) in [
             ("CANCEL-70934-AC37DE-500", Some("COUPON-70934-AC37DE-500")),
             ("ORDER-1001-70934-AC37DE-500", Some("COUPON-70934-AC37DE-500")),
+            ("ORDER-1001-70934-AC37DE-500/2", Some("COUPON-70934-AC37DE-500")),
             ("COUPON-70934-AC37DE-500", None),
             ("ORDER-1001", None),
             ("CANCEL-", None),

@@ -24,6 +24,18 @@ pub enum Problem {
     CouponNotHeld,
     /// Another act on this coupon is under way.
     CouponBusy,
+    /// Another act on this order is under way.
+    OrderBusy,
+    /// Everything that was chosen is back already, or on its way.
+    AlreadyReverted,
+    /// Shopify does not cancel this order.
+    OrderNotCancellable,
+    /// The order was cancelled before.
+    OrderAlreadyCancelled,
+    /// What was chosen has run out: extend it.
+    CreditExpired,
+    /// So much needs a second person.
+    ApprovalNeeded,
 }
 
 impl Problem {
@@ -43,6 +55,12 @@ impl Problem {
             Problem::CouponHeld => "coupon-held",
             Problem::CouponNotHeld => "coupon-not-held",
             Problem::CouponBusy => "coupon-busy",
+            Problem::OrderBusy => "order-busy",
+            Problem::AlreadyReverted => "already-reverted",
+            Problem::OrderNotCancellable => "order-not-cancellable",
+            Problem::OrderAlreadyCancelled => "order-already-cancelled",
+            Problem::CreditExpired => "credit-expired",
+            Problem::ApprovalNeeded => "approval-needed",
         }
     }
 

@@ -83,7 +83,7 @@ pub fn start(n: u128, customer: u64) -> Start {
 
 /// The same with its terms changed.
 fn with_terms(start: Start, change: impl FnOnce(&mut Terms)) -> Start {
-    let mut terms = start.flow.terms().clone();
+    let mut terms = start.flow.terms().cloned().expect("a coupon's");
     change(&mut terms);
     Start { flow: Flow::Conversion(Conversion::accept(terms, false)), ..start }
 }
@@ -171,7 +171,9 @@ fn a_released_key_may_be_used_again(store: &dyn Store) {
 
 fn a_code_is_used_once(store: &dyn Store) {
     let row = started(store, start(1, 1));
-    let second = with_terms(start(2, 2), |terms| terms.code = row.flow.terms().code.clone());
+    let second = with_terms(start(2, 2), |terms| {
+        terms.code = row.flow.terms().expect("a coupon's").code.clone()
+    });
     assert_eq!(begin(store, second.clone()), Begun::CodeExists);
     apply(store, &row, &Input::GaveUp { maybe: false }, None);
     assert_eq!(begin(store, second.clone()), Begun::CodeExists, "a void code is never reused");
@@ -310,7 +312,7 @@ fn cancel(n: u128, coupon: &Coupon) -> Start {
 fn issued(store: &dyn Store, n: u128, customer: u64) -> Coupon {
     let row = created(store, n, customer);
     let row = apply(store, &row, &paid(), Some(NOON.plus(LEASE)));
-    let coupon = Coupon { terms: row.flow.terms().clone(), node: NodeId(1) };
+    let coupon = Coupon { terms: row.flow.terms().cloned().expect("a coupon's"), node: NodeId(1) };
     assert_eq!(begin(store, cancel(90 + n, &coupon)), Begun::Refused(Problem::CouponBusy));
     apply(store, &row, &Input::Done, None);
     coupon

@@ -6,6 +6,7 @@
 
 pub mod conformance;
 pub mod memory;
+mod orders;
 pub mod ports;
 mod recovery;
 pub mod store;

@@ -4,9 +4,12 @@
 use crate::store::{Begun, Commit, Committed, Guard, Request, Row, Start, Store, StoreError};
 use async_trait::async_trait;
 use domain::{
-    At, Code, CustomerId, Fact, FlowId, NodeId, Points, Problem, Reference, ShopId, Terms,
+    At, Code, CustomerId, Fact, Flow, FlowId, NodeId, Points, Problem, Reference, Reversal, ShopId,
+    Terms,
     coupon::Status,
     effect::{Notice, Reason},
+    flow::Told,
+    reversal::Outcome,
 };
 use std::{
     collections::BTreeMap,
@@ -26,6 +29,10 @@ pub struct Books {
     pub reviews: BTreeMap<(FlowId, Reason), bool>,
     pub alerts: Vec<(FlowId, Reason)>,
     pub notices: Vec<(FlowId, Notice)>,
+    /// What reversals have promised, by reference: by whom, and whether it is back.
+    pub promises: BTreeMap<(ShopId, Reference), (FlowId, bool)>,
+    /// Shopify's numbers of the credits that were given.
+    pub credits: BTreeMap<(ShopId, u64), FlowId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,12 +86,15 @@ impl Store for MemoryStore {
                 return Ok(Begun::Known { row: books.flows[id].clone(), same_request });
             }
         }
-        let terms = start.flow.terms().clone();
-        let refused = match &start.guard {
-            Guard::Reserve { daily_limit, balance } => {
-                books.reserve(start.id, &terms, *daily_limit, *balance)
+        let refused = match (&start.guard, &start.flow, start.flow.terms()) {
+            (Guard::Reserve { daily_limit, balance }, _, Some(terms)) => {
+                books.reserve(start.id, terms, *daily_limit, *balance)
             }
-            Guard::Take { from, to } => books.take_coupon(start.id, &terms, from, *to),
+            (Guard::Take { from, to }, _, Some(terms)) => {
+                books.take_coupon(start.id, terms, from, *to)
+            }
+            (Guard::Revert, Flow::Reversal(flow), _) => books.promise(start.id, flow),
+            _ => return Err(StoreError("the guard is another flow's".to_owned())),
         };
         if let Some(refused) = refused {
             return Ok(refused);
@@ -156,6 +166,10 @@ impl Store for MemoryStore {
         }))
     }
 
+    async fn credit_known(&self, shop: &ShopId, transaction: u64) -> Result<bool, StoreError> {
+        Ok(self.books().credits.contains_key(&(shop.clone(), transaction)))
+    }
+
     async fn use_of(&self, shop: &ShopId, code: &Code) -> Result<Option<String>, StoreError> {
         let books = self.books();
         let coupon = books.coupons.get(&(shop.clone(), code.clone()));
@@ -209,6 +223,26 @@ impl Books {
         None
     }
 
+    /// Promises the items to the flow, or says why not.
+    fn promise(&mut self, flow: FlowId, of: &Reversal) -> Option<Begun> {
+        let (shop, order) = (&of.terms.shop, &of.terms.order);
+        let under_way = |row: &Row| {
+            let open = !matches!(row.flow.told(), Told::Done | Told::Failed);
+            let same = row.customer() == of.terms.customer || row.flow.order_id() == Some(order);
+            row.flow.reversal().is_some() && row.shop() == shop && open && same
+        };
+        if self.flows.values().any(under_way) {
+            return Some(Begun::Refused(Problem::OrderBusy));
+        }
+        let keys: Vec<_> =
+            of.terms.items.iter().map(|item| (shop.clone(), item.reference(order))).collect();
+        if keys.iter().any(|key| self.promises.contains_key(key)) {
+            return Some(Begun::Refused(Problem::AlreadyReverted));
+        }
+        self.promises.extend(keys.into_iter().map(|key| (key, (flow, false))));
+        None
+    }
+
     fn take(&mut self, id: FlowId, now: At, lease: Duration) -> Option<Row> {
         let row = self.flows.get_mut(&id)?;
         row.epoch += 1;
@@ -217,7 +251,42 @@ impl Books {
     }
 
     fn apply(&mut self, row: &Row, fact: &Fact) {
-        let terms = row.flow.terms();
+        let shop = row.shop().clone();
+        match fact {
+            Fact::Moved { reference, points, balance, .. } => {
+                let movement = Movement { points: *points, balance: *balance, flow: row.id };
+                let earlier = self.movements.insert((shop, reference.clone()), movement);
+                assert!(earlier.is_none(), "the movement {reference} was written twice");
+            }
+            Fact::ReviewOpened(reason) => {
+                self.reviews.insert((row.id, *reason), true);
+            }
+            Fact::ReviewClosed(reason) => {
+                self.reviews.insert((row.id, *reason), false);
+            }
+            Fact::Alert(reason) => self.alerts.push((row.id, *reason)),
+            Fact::Notify(notice) => self.notices.push((row.id, *notice)),
+            Fact::KeyReleased => self.keys.retain(|_, (id, _)| *id != row.id),
+            Fact::OrderCancelled | Fact::ReversalEnded => {}
+            Fact::ItemFreed { item } => {
+                if let Some(reference) = reference_of(row, *item) {
+                    self.promises.remove(&(shop, reference));
+                }
+            }
+            Fact::ItemEnded { item, outcome } => {
+                if let Some(reference) = reference_of(row, *item) {
+                    self.promises.insert((shop.clone(), reference), (row.id, true));
+                }
+                if let Outcome::Credited { transaction: Some(transaction), .. } = outcome {
+                    self.credits.insert((shop, *transaction), row.id);
+                }
+            }
+            fact => self.apply_to_coupon(row, fact),
+        }
+    }
+
+    fn apply_to_coupon(&mut self, row: &Row, fact: &Fact) {
+        let Some(terms) = row.flow.terms() else { return };
         let coupon = (terms.shop.clone(), terms.code.clone());
         let account = self.accounts.entry((terms.shop.clone(), terms.customer)).or_default();
         match fact {
@@ -242,12 +311,6 @@ impl Books {
                     coupon.used_in = Some(order.clone().unwrap_or_default());
                 }
             }
-            Fact::Moved { reference, points, balance, .. } => {
-                let movement = Movement { points: *points, balance: *balance, flow: row.id };
-                let earlier =
-                    self.movements.insert((terms.shop.clone(), reference.clone()), movement);
-                assert!(earlier.is_none(), "the movement {reference} was written twice");
-            }
             Fact::Released { give_back } => {
                 account.open_points -= terms.points.get();
                 if *give_back && account.day == Some(terms.day) {
@@ -260,17 +323,14 @@ impl Books {
                 account.doubts -= 1;
                 assert!(account.doubts >= 0, "a doubt was closed that was not open");
             }
-            Fact::ReviewOpened(reason) => {
-                self.reviews.insert((row.id, *reason), true);
-            }
-            Fact::ReviewClosed(reason) => {
-                self.reviews.insert((row.id, *reason), false);
-            }
-            Fact::Alert(reason) => self.alerts.push((row.id, *reason)),
-            Fact::Notify(notice) => self.notices.push((row.id, *notice)),
-            Fact::KeyReleased => self.keys.retain(|_, (id, _)| *id != row.id),
+            _ => {}
         }
     }
+}
+
+fn reference_of(row: &Row, item: usize) -> Option<Reference> {
+    let flow = row.flow.reversal()?;
+    Some(flow.terms.items.get(item)?.reference(&flow.terms.order))
 }
 
 impl Account {

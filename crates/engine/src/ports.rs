@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use domain::{
-    At, Coupon, NodeId, Points, PosId, Reference, Refusal, ShopId, Terms, coupon::Entry,
-    effect::Moved,
+    At, Coupon, CustomerId, Money, NodeId, OrderId, Points, PosId, Reference, Refusal, ShopId,
+    Terms, coupon::Entry, effect::Moved, reversal::Cancel,
 };
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -60,6 +60,8 @@ pub struct PointsOrder<'a> {
     pub points: Points,
     pub reference: &'a Reference,
     pub reason: &'static str,
+    /// When added points are to run out, where the book can be told.
+    pub expires_at: Option<At>,
 }
 
 /// A movement that the points book knows.
@@ -125,11 +127,63 @@ pub trait Coupons: Send + Sync {
     async fn record(&self, entry: &Entry, limit: Duration) -> Answer<()>;
 }
 
+/// How far Shopify has come with cancelling an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    Cancelled,
+    Working,
+    /// It has given up, and the order stands.
+    Failed,
+}
+
+/// Store credit to be given.
+#[derive(Clone, Copy, Debug)]
+pub struct CreditOrder {
+    pub customer: CustomerId,
+    pub amount: Money,
+    /// Its second tells this credit from others.
+    pub expires_at: Option<At>,
+}
+
+/// Store credit that was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credit {
+    /// Its number at Shopify.
+    pub transaction: u64,
+    pub minor: i64,
+    pub expires_at: Option<At>,
+    pub at: At,
+}
+
+/// Shopify's side of an order.
+#[async_trait]
+pub trait Orders: Send + Sync {
+    /// Has it cancelled, and tells the job that does it. Done also where it is cancelled already.
+    async fn cancel(
+        &self,
+        order: &OrderId,
+        cancel: &Cancel,
+        limit: Duration,
+    ) -> Answer<Option<String>>;
+    async fn progress(
+        &self,
+        order: &OrderId,
+        job: Option<&str>,
+        limit: Duration,
+    ) -> Answer<Progress>;
+    /// What Shopify has given back of each payment with store credit, in minor units.
+    async fn reverted(&self, order: &OrderId, limit: Duration) -> Answer<Vec<(u64, i64)>>;
+    async fn credit(&self, order: CreditOrder, limit: Duration) -> Answer<Credit>;
+    /// The credits that the customer was given since then, in that currency.
+    async fn credits(&self, like: CreditOrder, since: At, limit: Duration) -> Answer<Vec<Credit>>;
+}
+
 /// The peers of one shop.
 #[derive(Clone)]
 pub struct Peers {
     pub points: Arc<dyn PointsBook>,
     pub coupons: Arc<dyn Coupons>,
+    pub orders: Arc<dyn Orders>,
 }
 
 /// The peers of every shop that is configured.

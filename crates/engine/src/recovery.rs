@@ -7,6 +7,8 @@
 //!   settle      look again / replay / a person          by the points book's Recovery
 //!   deactivate, kill, reactivate, delete, record        yes: applied twice is applied once
 //!   recheck     asked again                             yes: it is a read
+//!   credit      in doubt: the customer's credits are    never blindly
+//!               searched for its amount and second
 //! ```
 //!
 //! Late answers: a creation that lands after we gave up is chased until the horizon; a deduction
@@ -71,8 +73,30 @@ impl Outcome {
         }
     }
 
-    fn failed(why: impl ToString, last: Input) -> Self {
+    pub(crate) fn failed(why: impl ToString, last: Input) -> Self {
         Self::Failed { why: why.to_string(), retry: None, last }
+    }
+}
+
+/// Calls that only flows with a coupon behind them make.
+async fn about_coupon(peers: &Peers, row: &Row, effect: Effect, fresh: bool) -> Outcome {
+    let Some(terms) = row.flow.terms() else { return nothing_to_send() };
+    let limit = effect.policy().limit;
+    match effect {
+        Effect::Create { check } => {
+            let maybe = !fresh || row.tries > 0;
+            if check {
+                let create = create(peers, terms, maybe, limit);
+                let (created, verdict) = futures::join!(create, payable(peers, terms));
+                with_verdict(created, verdict)
+            } else {
+                create(peers, terms, maybe, limit).await
+            }
+        }
+        Effect::Reactivate { node } => {
+            plain(peers.coupons.reactivate(node, terms.expires_at, limit).await)
+        }
+        _ => nothing_to_send(),
     }
 }
 
@@ -84,18 +108,10 @@ impl Engine {
         effect: Effect,
         fresh: bool,
     ) -> Outcome {
-        let terms = row.flow.terms();
         let limit = effect.policy().limit;
         match effect {
-            Effect::Create { check } => {
-                let maybe = !fresh || row.tries > 0;
-                if check {
-                    let create = create(peers, terms, maybe, limit);
-                    let (created, verdict) = futures::join!(create, payable(peers, terms));
-                    with_verdict(created, verdict)
-                } else {
-                    create(peers, terms, maybe, limit).await
-                }
+            Effect::Create { .. } | Effect::Reactivate { .. } => {
+                about_coupon(peers, row, effect, fresh).await
             }
             // Found in this state by a claim: whoever committed it may have sent it.
             Effect::Deduct | Effect::Add if !fresh => Outcome::Input(Input::InDoubt),
@@ -115,13 +131,21 @@ impl Engine {
             Effect::Kill { maybe: false, .. } if !fresh => Outcome::Input(Input::Unclear),
             Effect::Kill { node, maybe } => kill(peers, node, maybe, limit).await,
             Effect::Recheck { .. } => self.recheck(peers, row, limit).await,
-            Effect::Reactivate { node } => {
-                plain(peers.coupons.reactivate(node, terms.expires_at, limit).await)
-            }
             Effect::Delete { node } => plain(peers.coupons.delete(node, limit).await),
-            Effect::Chase { until } => self.chase(peers, terms, until, fresh, limit).await,
+            Effect::Chase { until } => match row.flow.terms() {
+                Some(terms) => self.chase(peers, terms, until, fresh, limit).await,
+                None => nothing_to_send(),
+            },
             Effect::Record => match row.flow.entry() {
                 Some(entry) => plain(peers.coupons.record(&entry, limit).await),
+                None => nothing_to_send(),
+            },
+            Effect::CancelOrder { .. }
+            | Effect::FollowCancel { .. }
+            | Effect::LookCredits
+            | Effect::Credit
+            | Effect::SettleCredit { .. } => match row.flow.reversal() {
+                Some(flow) => self.about_order(peers, flow, effect, fresh, limit).await,
                 None => nothing_to_send(),
             },
         }
@@ -218,7 +242,7 @@ impl Engine {
 
 /// The first look that is still to come: the fixed ones, then at intervals, and never later than
 /// the moment from which absence can be believed.
-fn next_look(since: At, now: At, patience: Duration) -> At {
+pub(crate) fn next_look(since: At, now: At, patience: Duration) -> At {
     let end = since.plus(patience);
     let next = LOOKS
         .into_iter()
@@ -314,6 +338,7 @@ async fn move_points(peers: &Peers, order: &Order<'_>, limit: Duration) -> Answe
         points,
         reference: &order.reference,
         reason: order.reason,
+        expires_at: order.expires_at,
     };
     if order.points < 0 {
         peers.points.deduct(sent, limit).await
@@ -339,7 +364,7 @@ async fn kill(peers: &Peers, node: NodeId, maybe: bool, limit: Duration) -> Outc
 }
 
 /// A state asked for an effect that its flow says nothing about: never sent.
-fn nothing_to_send() -> Outcome {
+pub(crate) fn nothing_to_send() -> Outcome {
     Outcome::failed("nothing to send", Input::GaveUp { maybe: false })
 }
 
@@ -374,7 +399,7 @@ async fn look_up(peers: &Peers, order: &Order<'_>, limit: Duration) -> Seen {
 }
 
 /// An effect that may be applied twice without harm.
-fn plain(answer: Answer<()>) -> Outcome {
+pub(crate) fn plain(answer: Answer<()>) -> Outcome {
     match answer {
         Answer::Done(()) => Outcome::Input(Input::Done),
         Answer::Refused(Refusal::Wait(wait)) => Outcome::Failed {

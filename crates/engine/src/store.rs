@@ -62,6 +62,9 @@ pub enum Guard {
     /// An act on a coupon: it stands in one of `from`, and no other flow works on it. It stands in
     /// `to` from then on.
     Take { from: Vec<Status>, to: Status },
+    /// A reversal: nothing else works on the order, what its items promise is promised to nobody
+    /// else, and no other reversal gives credit to the customer.
+    Revert,
 }
 
 /// What came of a start.
@@ -127,4 +130,6 @@ pub trait Store: Send + Sync {
     ) -> Result<Option<(Row, bool)>, StoreError>;
     /// The order that is known to have used the coupon.
     async fn use_of(&self, shop: &ShopId, code: &Code) -> Result<Option<String>, StoreError>;
+    /// Whether that credit of Shopify's is a known movement of some flow's.
+    async fn credit_known(&self, shop: &ShopId, transaction: u64) -> Result<bool, StoreError>;
 }

@@ -219,7 +219,7 @@ async fn begin(
             Err(Declined::Problem(Problem::CouponBusy))
                 if tokio::time::Instant::now() < deadline =>
             {
-                if let Some(shop) = app.shops.get(&flow.terms().shop) {
+                if let Some(shop) = app.shops.get(flow.shop()) {
                     shop.shopify.hurry();
                 }
                 tokio::time::sleep(BUSY_PAUSE).await;

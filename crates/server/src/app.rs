@@ -49,6 +49,8 @@ const ATTEMPTS_A_MINUTE: std::num::NonZeroU32 = std::num::NonZeroU32::MIN.satura
 /// One shop at work.
 pub struct Shop {
     pub id: ShopId,
+    /// As Shopify names it: `example.myshopify.com`.
+    pub domain: String,
     pub zone: TimeZone,
     pub locale: String,
     /// The shop's name on the web, where no other is known.
@@ -56,6 +58,7 @@ pub struct Shop {
     pub rules: Rules,
     pub mail: ShopMail,
     pub jwt_secret: SecretString,
+    pub webhook_secrets: Vec<SecretString>,
     pub shopify: Arc<Shopify>,
     pub peers: Peers,
     /// Where Kaeru itself holds the points.
@@ -79,6 +82,7 @@ pub struct App {
     /// Every drive of a flow: what a stop waits for.
     pub drives: TaskTracker,
     pub worker_wake: Notify,
+    pub webhook_wake: Notify,
     pub stopping: AtomicBool,
     /// Wakes whoever waits for nothing but the end.
     pub stopped: Notify,
@@ -162,6 +166,7 @@ impl App {
             tokens: web::auth::Checked::default(),
             drives: TaskTracker::new(),
             worker_wake: Notify::new(),
+            webhook_wake: Notify::new(),
             stopping: AtomicBool::new(false),
             stopped: Notify::new(),
             demo,
@@ -214,6 +219,7 @@ impl App {
         self.worker_wake.notify_one();
         self.stopped.notify_waiters();
         self.shops.values().for_each(|shop| shop.shopify.hurry());
+        self.webhook_wake.notify_one();
         self.drives.close();
     }
 }
@@ -241,16 +247,19 @@ fn open_shop(
         }
     };
     let coupons: Arc<Shopify> = Arc::clone(&shopify);
+    let orders: Arc<Shopify> = Arc::clone(&shopify);
     Shop {
         id: config.id,
+        domain: config.domain,
         zone: config.zone,
         locale: config.locale,
         domain: config.domain,
         rules: config.rules,
         mail: config.mail,
         jwt_secret: config.jwt_secret,
+        webhook_secrets: config.webhook_secrets,
         shopify,
-        peers: Peers { points, coupons },
+        peers: Peers { points, coupons, orders },
         builtin,
     }
 }

@@ -5,8 +5,7 @@ use anyhow::{Context, bail};
 use domain::{CustomerId, Role, ShopId};
 use engine::ports::Clock;
 use server::{
-    app::App, clock::SystemClock, config::Config, expiry, ids, mail, points, sealer,
-    store::Database, telemetry, web, worker,
+    app::App, clock::SystemClock, config::Config, expiry, ids, mail, orders, points, sealer, store::Database, telemetry, web, webhooks, worker,
 };
 use std::{
     future::Future,
@@ -61,6 +60,8 @@ async fn until_stopped(
     let sweep = tokio::spawn(expiry::run(Arc::clone(&app)));
     tokio::spawn(points::sweep::run(Arc::clone(&app)));
     tokio::spawn(sealer::run(Arc::clone(&app)));
+    let webhooks = tokio::spawn(webhooks::run(Arc::clone(&app)));
+    let orders = tokio::spawn(orders::run(Arc::clone(&app)));
     let stopping = Arc::clone(&app);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let graceful = axum::serve(listener, service).with_graceful_shutdown(async move {
@@ -73,6 +74,8 @@ async fn until_stopped(
         worker.await?;
         sender.await?;
         sweep.await?;
+        webhooks.await?;
+        orders.await?;
         app.drives.wait().await;
         anyhow::Ok(())
     };

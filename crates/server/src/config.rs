@@ -101,6 +101,10 @@ pub struct ShopifyFile {
     pub client_id: Option<String>,
     pub client_secret: Option<SecretString>,
     pub client_secret_file: Option<PathBuf>,
+    pub webhook_secret: Option<SecretString>,
+    pub webhook_secret_file: Option<PathBuf>,
+    pub webhook_secret_next: Option<SecretString>,
+    pub webhook_secret_next_file: Option<PathBuf>,
     #[serde(default)]
     pub combines_with_order_discounts: bool,
     #[serde(default)]
@@ -169,6 +173,8 @@ pub struct ShopConfig {
     pub rules: Rules,
     pub mail: ShopMail,
     pub jwt_secret: SecretString,
+    /// Any of them may have signed a webhook: two while a secret is being replaced.
+    pub webhook_secrets: Vec<SecretString>,
     pub shopify: crate::shopify::Settings,
     pub points: crate::points::Settings,
 }
@@ -306,6 +312,7 @@ fn check_shop(shop: ShopFile) -> anyhow::Result<ShopConfig> {
     if secrecy::ExposeSecret::expose_secret(&jwt_secret).len() < 16 {
         bail!("customers.jwt_secret: at least 16 characters are needed");
     }
+    let webhook_secrets = check_webhooks(&shop.shopify).context("shopify")?;
     let shopify = crate::shopify::Settings {
         base_url: url(shop
             .shopify
@@ -328,7 +335,18 @@ fn check_shop(shop: ShopFile) -> anyhow::Result<ShopConfig> {
     let points = points::check(shop.points).context("points")?;
     let id = ShopId(shop.id);
     let (domain, locale) = (shop.domain, shop.locale);
-    Ok(ShopConfig { id, domain, zone, locale, rules, mail, jwt_secret, shopify, points })
+    Ok(ShopConfig {
+        id,
+        domain,
+        zone,
+        locale,
+        rules,
+        mail,
+        jwt_secret,
+        webhook_secrets,
+        shopify,
+        points,
+    })
 }
 
 fn check_auth(file: &ShopifyFile) -> anyhow::Result<crate::shopify::Auth> {
@@ -344,6 +362,24 @@ fn check_auth(file: &ShopifyFile) -> anyhow::Result<crate::shopify::Auth> {
         }
         _ => bail!("give either access_token, or client_id with client_secret"),
     }
+}
+
+/// Left out, the client's secret signs, as at Shopify.
+fn check_webhooks(file: &ShopifyFile) -> anyhow::Result<Vec<SecretString>> {
+    let now = optional(file.webhook_secret.clone(), file.webhook_secret_file.clone())
+        .context("webhook_secret")?;
+    let next = optional(file.webhook_secret_next.clone(), file.webhook_secret_next_file.clone())
+        .context("webhook_secret_next")?;
+    let client = match &now {
+        Some(_) => None,
+        None => optional(file.client_secret.clone(), file.client_secret_file.clone())
+            .context("client_secret")?,
+    };
+    let secrets: Vec<_> = [now, client, next].into_iter().flatten().collect();
+    if secrets.iter().any(|secret| secrecy::ExposeSecret::expose_secret(secret).is_empty()) {
+        bail!("webhook_secret: is empty, so anybody could sign");
+    }
+    Ok(secrets)
 }
 
 fn check_rules(file: &RulesFile, currency: Currency) -> anyhow::Result<Rules> {

@@ -148,13 +148,14 @@ impl Run {
         let scribe = Arc::new(Scribe { digest: Mutex::new(seed), loud });
         let points: Arc<World> = Arc::clone(&world);
         let coupons: Arc<World> = Arc::clone(&world);
+        let orders: Arc<World> = Arc::clone(&world);
         let engine = Arc::new(Engine {
             restored_at: None,
             store: Arc::new(BadConnection {
                 inner: Arc::clone(&memory),
                 shared: Arc::clone(&shared),
             }),
-            ports: Arc::new(OneShop(Peers { points, coupons })),
+            ports: Arc::new(OneShop(Peers { points, coupons, orders })),
             clock: Arc::clone(&shared) as Arc<dyn engine::ports::Clock>,
             observer: Arc::clone(&scribe) as Arc<dyn Observer>,
         });
@@ -243,7 +244,7 @@ impl Run {
             .cloned()
             .collect();
         for row in &waiting {
-            let reference = row.flow.terms().reference().to_string();
+            let reference = terms(row).reference().to_string();
             let applied = self.world.books().movements.contains_key(&reference);
             let (engine, id) = (Arc::clone(&self.engine), row.id);
             self.tasks.push(Box::pin(async move {
@@ -257,7 +258,7 @@ impl Run {
     fn rolled_back_is_dead(&self) -> Result<(), String> {
         let (books, world) = (self.memory.books(), self.world.books());
         for row in books.flows.values() {
-            let code = row.flow.terms().code.to_string();
+            let code = terms(row).code.to_string();
             let alive = world.coupons.get(&code).is_some_and(|coupon| coupon.alive);
             if alive && matches!(state(row), State::Dead { .. }) {
                 return Err(format!("{code} was rolled back and lives"));
@@ -277,7 +278,7 @@ impl Run {
                     return Err(format!("{} never ended", row.flow.state_name()));
                 }
             };
-            told.insert(row.flow.terms().code.to_string(), word);
+            told.insert(terms(row).code.to_string(), word);
         }
         if let Some(law) = laws::broken(&self.world.books(), BALANCE, &told) {
             return Err(law);
@@ -294,6 +295,10 @@ impl Run {
 
 fn conversion(row: &Row) -> &Conversion {
     row.flow.conversion().expect("only conversions are simulated")
+}
+
+fn terms(row: &Row) -> &domain::Terms {
+    row.flow.terms().expect("only coupons are simulated")
 }
 
 fn state(row: &Row) -> &State {

@@ -74,6 +74,9 @@ impl Store for BadConnection {
         self.inner.by_key(shop, customer, request).await
     }
 
+    async fn credit_known(&self, shop: &ShopId, transaction: u64) -> Result<bool, StoreError> {
+        self.inner.credit_known(shop, transaction).await
+    }
     async fn use_of(&self, shop: &ShopId, code: &Code) -> Result<Option<String>, StoreError> {
         self.inner.use_of(shop, code).await
     }

@@ -3,9 +3,13 @@
 
 use crate::{Mutant, shared::Shared};
 use async_trait::async_trait;
-use domain::{At, NodeId, Points, PosId, Reference, Refusal, Terms, coupon::Entry, effect::Moved};
+use domain::{
+    At, NodeId, OrderId, Points, PosId, Reference, Refusal, Terms, coupon::Entry, effect::Moved,
+    reversal::Cancel,
+};
 use engine::ports::{
-    Answer, Coupons, Found, Movement, PointsBook, PointsOrder, Recovery, Usage, Why,
+    Answer, Coupons, Credit, CreditOrder, Found, Movement, Orders, PointsBook, PointsOrder,
+    Progress, Recovery, Usage, Why,
 };
 use std::{
     collections::BTreeMap,
@@ -304,5 +308,33 @@ impl Coupons for World {
 
     async fn record(&self, _: &Entry, limit: Duration) -> Answer<()> {
         self.call(limit, None, |_| Answer::Done(())).await
+    }
+}
+
+fn no_orders<T>() -> Answer<T> {
+    Answer::Refused(Refusal::Other("no_orders".to_owned()))
+}
+
+/// Nobody orders anything here.
+#[async_trait]
+impl Orders for World {
+    async fn cancel(&self, _: &OrderId, _: &Cancel, _: Duration) -> Answer<Option<String>> {
+        no_orders()
+    }
+
+    async fn progress(&self, _: &OrderId, _: Option<&str>, _: Duration) -> Answer<Progress> {
+        no_orders()
+    }
+
+    async fn reverted(&self, _: &OrderId, _: Duration) -> Answer<Vec<(u64, i64)>> {
+        no_orders()
+    }
+
+    async fn credit(&self, _: CreditOrder, _: Duration) -> Answer<Credit> {
+        no_orders()
+    }
+
+    async fn credits(&self, _: CreditOrder, _: At, _: Duration) -> Answer<Vec<Credit>> {
+        no_orders()
     }
 }

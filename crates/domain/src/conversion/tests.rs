@@ -103,7 +103,11 @@ impl Sum {
                 Fact::Alert(_) => {}
                 Fact::KeyReleased => self.keys += 1,
                 Fact::Coupon(_) | Fact::Used { .. } => panic!("{fact:?} is another flow's"),
-                Fact::Notify(_) => {}
+                Fact::Notify(_)
+                | Fact::OrderCancelled
+                | Fact::ItemEnded { .. }
+                | Fact::ItemFreed { .. }
+                | Fact::ReversalEnded => {}
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::{
     outcome::{self, Stop, answer},
 };
 use async_trait::async_trait;
-use domain::{Points, PosId, Reference, Refusal, effect::Moved};
+use domain::{At, Points, PosId, Reference, Refusal, effect::Moved};
 use engine::ports::{Answer, Movement, PointsBook, PointsOrder, Recovery};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
@@ -46,6 +46,7 @@ pub struct HttpPoints {
     /// `None` where the token cannot stand in a header.
     authorization: Option<HeaderValue>,
     recovery: Recovery,
+    expiry: bool,
     client: HttpClient,
 }
 
@@ -60,6 +61,8 @@ struct Order<'a> {
     amount: i64,
     reason: &'a str,
     reference: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -135,7 +138,13 @@ impl HttpPoints {
         } else {
             Recovery::Review
         };
-        Self { base: Url::parse(&settings.base_url).ok(), authorization, recovery, client }
+        Self {
+            base: Url::parse(&settings.base_url).ok(),
+            authorization,
+            recovery,
+            expiry: settings.expiry,
+            client,
+        }
     }
 
     /// `…/customers/{id}/points/{tail}`, the id percent-encoded.
@@ -194,7 +203,9 @@ impl HttpPoints {
         until: Deadline,
     ) -> Result<Moved, Stop> {
         let reference = order.reference.as_str();
-        let body = Order { amount: order.points.get(), reason: order.reason, reference };
+        let expires_at = order.expires_at.filter(|_| self.expiry).map(At::rfc3339);
+        let amount = order.points.get();
+        let body = Order { amount, reason: order.reason, reference, expires_at };
         let mut request = get(&self.url(order.customer, Some(call))?)?;
         *request.method_mut() = Method::POST;
         *request.body_mut() = Body::from(serde_json::to_vec(&body).map_err(|_| not_built())?);

@@ -14,6 +14,8 @@ mod envelope;
 mod limiter;
 mod metafield;
 mod operations;
+pub mod order_read;
+pub mod orders;
 mod record;
 mod tokens;
 mod user_error;

@@ -41,6 +41,14 @@ type DateTime = String;
 type Decimal = String;
 type DiscountErrorCode = String;
 type MetafieldsSetUserErrorCode = String;
+type CurrencyCode = String;
+type OrderCancelReason = String;
+type OrderCancelUserErrorCode = String;
+type OrderDisplayFinancialStatus = String;
+type OrderDisplayFulfillmentStatus = String;
+type OrderTransactionKind = String;
+type OrderTransactionStatus = String;
+type StoreCreditAccountCreditUserErrorCode = String;
 
 macro_rules! operations {
     ($($name:ident = $file:tt costs $cost:literal $turn:ident;)*) => {
@@ -50,7 +58,18 @@ macro_rules! operations {
                 schema_path = "src/shopify/schema.graphql",
                 query_path = $file,
                 response_derives = "Debug",
-                extern_enums("DiscountErrorCode", "MetafieldsSetUserErrorCode"),
+                extern_enums(
+                    "CurrencyCode",
+                    "DiscountErrorCode",
+                    "MetafieldsSetUserErrorCode",
+                    "OrderCancelReason",
+                    "OrderCancelUserErrorCode",
+                    "OrderDisplayFinancialStatus",
+                    "OrderDisplayFulfillmentStatus",
+                    "OrderTransactionKind",
+                    "OrderTransactionStatus",
+                    "StoreCreditAccountCreditUserErrorCode"
+                ),
                 fragments_other_variant = "true"
             )]
             pub struct $name;
@@ -76,6 +95,7 @@ macro_rules! operations {
 }
 
 operations! {
+    CancelProgress = "src/shopify/operations/cancel_progress.graphql" costs 2 Later;
     CouponActivate = "src/shopify/operations/coupon_activate.graphql" costs 10 Later;
     CouponByCode = "src/shopify/operations/coupon_by_code.graphql" costs 2 Later;
     CouponCreate = "src/shopify/operations/coupon_create.graphql" costs 10 Later;
@@ -86,7 +106,14 @@ operations! {
     CouponsRead = "src/shopify/operations/coupons_read.graphql" costs 2 First;
     CouponsWrite = "src/shopify/operations/coupons_write.graphql" costs 10 First;
     CustomerAddress = "src/shopify/operations/customer_address.graphql" costs 2 Later;
+    CreditGive = "src/shopify/operations/credit_give.graphql" costs 10 Later;
+    CreditsRead = "src/shopify/operations/credits_read.graphql" costs 184 Later;
+    CreditsReverted = "src/shopify/operations/credits_reverted.graphql" costs 127 Later;
     CustomerCard = "src/shopify/operations/customer_card.graphql" costs 4 Later;
+    OrderCancel = "src/shopify/operations/order_cancel.graphql" costs 10 Later;
+    OrderProgress = "src/shopify/operations/order_progress.graphql" costs 1 Later;
+    OrderRead = "src/shopify/operations/order_read.graphql" costs 36 Later;
+    OrdersChanged = "src/shopify/operations/orders_changed.graphql" costs 51 Later;
 }
 
 macro_rules! user_errors {
@@ -110,8 +137,10 @@ impl From<coupons_write::CouponsWriteMetafieldsSetUserErrors> for UserError {
 
 user_errors! {
     coupon_activate::CouponActivateDiscountCodeActivateUserErrors,
+    credit_give::CreditGiveStoreCreditAccountCreditUserErrors,
     coupon_create::CouponCreateDiscountCodeBasicCreateUserErrors,
     coupon_deactivate::CouponDeactivateDiscountCodeDeactivateUserErrors,
     coupon_delete::CouponDeleteDiscountCodeDeleteUserErrors,
     coupon_end::CouponEndDiscountCodeBasicUpdateUserErrors,
+    order_cancel::OrderCancelOrderCancelOrderCancelUserErrors,
 }

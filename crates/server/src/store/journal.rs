@@ -1,13 +1,13 @@
 //! The journal: how flows begin, move and are claimed, each as one transaction.
 
 use super::{
-    Database, audit, rows, sql,
+    Database, audit, facts, reversals, rows, sql,
     tx::{DbError, Dialect, End, Line, Statement, Tx, Value, Work, number, values},
 };
 use async_trait::async_trait;
 use domain::{
-    Actor, At, Code, CustomerId, Fact, Flow, FlowId, Points, Problem, ShopId, Terms,
-    coupon::Status, ending, hold,
+    Actor, At, Code, CustomerId, Flow, FlowId, Points, Problem, ShopId, coupon::Status, ending,
+    hold,
 };
 use engine::store::{Begun, Commit, Committed, Guard, Request, Row, Start, Store, StoreError};
 use std::time::Duration;
@@ -114,6 +114,11 @@ impl Store for Journal {
         Ok(found.map(|(row, fingerprint)| (row, fingerprint == request.fingerprint)))
     }
 
+    async fn credit_known(&self, shop: &ShopId, transaction: u64) -> Result<bool, StoreError> {
+        let values = values![shop.0.clone(), number(transaction)?].to_vec();
+        Ok(!self.database.read(reversals::CREDIT_KNOWN, values).await?.is_empty())
+    }
+
     async fn use_of(&self, shop: &ShopId, code: &Code) -> Result<Option<String>, StoreError> {
         let values = values![shop.0.clone(), code.0.clone()].to_vec();
         let lines = self.database.read(sql::COUPON_USE, values).await?;
@@ -144,6 +149,10 @@ impl Work for Begin {
                 reserve(tx, start, *daily_limit, *balance).await?
             }
             Guard::Take { from, to } => take(tx, start, from, *to).await?,
+            Guard::Revert => match start.flow.reversal() {
+                Some(flow) => reversals::take(tx, start.id, flow).await?,
+                None => return Err(foreign(start)),
+            },
         };
         if let Some(refused) = refused {
             return Ok(End::RollBack(refused));
@@ -162,7 +171,8 @@ impl Work for Begin {
             request.map(|request| request.key.as_str()),
             request.map_or("", |request| request.fingerprint.as_str()),
             start.now,
-            start.flow.terms().code.as_str(),
+            start.flow.terms().map(|terms| terms.code.as_str()),
+            start.flow.order_id().map(|order| order.as_str()),
         ];
         let first = values![start.id, 1_i64, start.now, "accepted", None::<&str>];
         let act = audited(start);
@@ -183,10 +193,24 @@ impl Work for Begin {
     }
 }
 
+/// A mistake in the program, never a caller's.
+fn foreign(start: &Start) -> DbError {
+    DbError::Failed(format!("a {} cannot begin under another flow's guard", start.flow.kind()))
+}
+
 /// Who began it, and why, for the audit log.
 fn audited(start: &Start) -> audit::Entry {
-    let terms = start.flow.terms();
-    let points = terms.points.get();
+    let customer = start.flow.customer().0;
+    let detail = match &start.flow {
+        Flow::Reversal(flow) => {
+            serde_json::json!({"customer": customer, "order": flow.terms.order,
+                "items": flow.terms.items})
+        }
+        flow => {
+            let points = flow.terms().map(|terms| terms.points.get());
+            serde_json::json!({"customer": customer, "points": points})
+        }
+    };
     let (by, act, reason, note) = match &start.flow {
         Flow::Conversion(_) => (Actor::Customer, "coupon.convert", None, None),
         Flow::Cancellation(flow) => {
@@ -204,16 +228,23 @@ fn audited(start: &Start) -> audit::Entry {
             ending::End::Used => (Actor::System, "coupon.used", None, None),
             ending::End::Expired => (Actor::System, "coupon.expire", None, None),
         },
+        Flow::Reversal(flow) => match &flow.terms.cancel {
+            Some(cancel) => {
+                let why = cancel.reason.as_str().to_owned();
+                (flow.terms.by.clone(), "order.cancel", Some(why), cancel.note.clone())
+            }
+            None => (flow.terms.by.clone(), "order.revert", None, None),
+        },
     };
     audit::Entry {
         id: start.id,
-        shop: terms.shop.clone(),
+        shop: start.flow.shop().clone(),
         at: start.now,
         by,
         role: None,
         act,
-        subject: terms.code.to_string(),
-        detail: serde_json::json!({"customer": terms.customer.0, "points": points}),
+        subject: start.flow.subject().to_owned(),
+        detail,
         reason,
         note,
         origin: None,
@@ -228,7 +259,7 @@ async fn reserve<T: Tx>(
     daily_limit: Points,
     balance: Points,
 ) -> Result<Option<Begun>, DbError> {
-    let terms = start.flow.terms();
+    let terms = start.flow.terms().ok_or_else(|| foreign(start))?;
     let (shop, customer) = (terms.shop.as_str(), number(terms.customer.0)?);
     let (points, day) = (terms.points.get(), terms.day.to_string());
     let coupon = values![
@@ -273,7 +304,7 @@ async fn take<T: Tx>(
     from: &[Status],
     to: Status,
 ) -> Result<Option<Begun>, DbError> {
-    let terms = start.flow.terms();
+    let terms = start.flow.terms().ok_or_else(|| foreign(start))?;
     let (shop, code) = (terms.shop.as_str(), terms.code.as_str());
     // Locked first: an update that waited for another act's transaction would look for open flows
     // as they were before it.
@@ -314,7 +345,7 @@ impl Work for Apply {
         statements.push(Statement { sql: sql::FLOW_MOVE, values: moved.to_vec() });
         statements.push(Statement { sql: sql::EVENT_ADD, values: event.to_vec() });
         for fact in &commit.facts {
-            write_fact(&mut statements, row, fact, commit.at)?;
+            facts::write(&mut statements, row, fact, commit.at)?;
         }
         match tx.run(&statements).await? {
             0 => Ok(End::RollBack(Committed::LeaseLost)),
@@ -325,78 +356,6 @@ impl Work for Apply {
             ))),
         }
     }
-}
-
-/// The statements that make a fact true. Each changes one row.
-fn write_fact<'a>(
-    statements: &mut Vec<Statement<'a>>,
-    row: &'a Row,
-    fact: &'a Fact,
-    at: At,
-) -> Result<(), DbError> {
-    let terms: &Terms = row.flow.terms();
-    let (shop, code) = (terms.shop.as_str(), terms.code.as_str());
-    let customer = number(terms.customer.0)?;
-    let mut run = |sql: &'static str, values: &[Value<'a>]| {
-        statements.push(Statement { sql, values: values.to_vec() });
-    };
-    match fact {
-        Fact::Issued { node } => {
-            run(sql::COUPON_ISSUE, &values![shop, code, number(node.0)?]);
-            run(sql::COUPON_SEARCHABLE, &values![shop, code]);
-        }
-        Fact::Voided => {
-            run(sql::COUPON_STAND, &values![shop, code, Status::Void.as_str(), None::<At>]);
-        }
-        Fact::Coupon(status) => {
-            let ended = match status {
-                Status::Cancelled | Status::Used | Status::Expired => Some(at),
-                _ => None,
-            };
-            run(sql::COUPON_STAND, &values![shop, code, status.as_str(), ended]);
-        }
-        Fact::Used { order } => {
-            run(sql::COUPON_USED, &values![shop, code, order.as_deref().unwrap_or_default()]);
-        }
-        Fact::Moved { reference, points, balance, reason, linked_to } => {
-            let linked = linked_to.as_ref().map(|reference| reference.as_str());
-            let (reference, balance) = (reference.as_str(), balance.map(i64::from));
-            let moved =
-                values![shop, reference, row.id, customer, *points, balance, *reason, at, linked];
-            run(sql::MOVEMENT_ADD, &moved);
-            if let Some(linked) = linked {
-                run(sql::MOVEMENT_LINK, &values![shop, linked, reference]);
-            }
-        }
-        Fact::Released { give_back } => {
-            let day = terms.day.to_string();
-            let values = values![shop, customer, terms.points.get(), *give_back, day];
-            run(sql::RELEASE, &values);
-        }
-        Fact::DoubtOpened => run(sql::DOUBT, &values![shop, customer, 1_i64]),
-        Fact::DoubtClosed => run(sql::DOUBT, &values![shop, customer, -1_i64]),
-        Fact::ReviewOpened(reason) => {
-            run(sql::REVIEW_OPEN, &values![shop, row.id, reason.as_str(), at]);
-        }
-        Fact::ReviewClosed(reason) => {
-            run(sql::REVIEW_CLOSE, &values![row.id, reason.as_str(), at]);
-        }
-        Fact::Alert(reason) => {
-            let reason = reason.as_str();
-            let body = format!(r#"{{"flow":"{}","reason":"{reason}"}}"#, row.id);
-            let none = None::<At>;
-            let alert = values![row.id, row.version, shop, "alert", body, at, none, reason];
-            run(sql::OUTBOX_ADD, &alert);
-        }
-        Fact::Notify(notice) => {
-            let body = format!(r#"{{"flow":"{}","notice":"{}"}}"#, row.id, notice.as_str());
-            let none = None::<&str>;
-            let mail = values![row.id, row.version, shop, "mail", body, at, at, none];
-            run(sql::OUTBOX_ADD, &mail);
-        }
-        Fact::KeyReleased => run(sql::KEY_RELEASE, &values![row.id]),
-    }
-    Ok(())
 }
 
 struct Claim {

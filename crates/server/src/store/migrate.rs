@@ -35,6 +35,8 @@ const CHANGES: &[Change] = &changes![
     "0014_lineage",
     "0012_mail",
     "0015_audit_seal",
+    "0010_webhooks",
+    "0011_orders",
 ];
 
 const REMEMBER: &str = "CREATE TABLE IF NOT EXISTS schema_migration \

@@ -38,6 +38,9 @@ impl Review {
             Flow::Cancellation(flow) => {
                 matches!(flow.state, domain::cancellation::State::InReview { .. })
             }
+            Flow::Reversal(flow) => {
+                matches!(flow.state, domain::reversal::State::InReview { .. })
+            }
             Flow::Hold(_) | Flow::Ending(_) => false,
         }
     }

@@ -1,7 +1,7 @@
 //! A flow's row, to and from its columns.
 
 use super::tx::{DbError, Line};
-use domain::{Cancellation, Conversion, Ending, Flow, Hold};
+use domain::{Cancellation, Conversion, Ending, Flow, Hold, Reversal};
 use engine::store::Row;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -32,6 +32,9 @@ fn flow(kind: &str, terms: &str, body: &str) -> Result<Flow, DbError> {
         }
         "hold" => Flow::Hold(Hold { terms: parse(terms)?, state: parse(body)? }),
         "ending" => Flow::Ending(Ending { terms: parse(terms)?, state: parse(body)? }),
+        "reversal" => {
+            Flow::Reversal(Box::new(Reversal { terms: parse(terms)?, state: parse(body)? }))
+        }
         other => return Err(failed("kind", other)),
     })
 }
@@ -51,6 +54,7 @@ pub fn body(flow: &Flow) -> Result<String, DbError> {
         Flow::Cancellation(flow) => write(&flow.state),
         Flow::Hold(flow) => write(&flow.state),
         Flow::Ending(flow) => write(&flow.state),
+        Flow::Reversal(flow) => write(&flow.state),
     }
 }
 
@@ -61,5 +65,6 @@ pub fn terms(flow: &Flow) -> Result<String, DbError> {
         Flow::Cancellation(flow) => write(&flow.terms),
         Flow::Hold(flow) => write(&flow.terms),
         Flow::Ending(flow) => write(&flow.terms),
+        Flow::Reversal(flow) => write(&flow.terms),
     }
 }

@@ -29,8 +29,8 @@ pub const ACCOUNT: &str =
     "SELECT day, day_points, open_points, doubts FROM account WHERE shop = ?1 AND customer = ?2";
 
 pub const FLOW_ADD: &str = "INSERT INTO flow (id, shop, kind, customer, state, body, terms, \
-    version, epoch, due_at, tries, request_key, fingerprint, created_at, updated_at, code) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, 1, ?8, 0, ?9, ?10, ?11, ?11, ?12)";
+    version, epoch, due_at, tries, request_key, fingerprint, created_at, updated_at, code, \
+    order_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, 1, ?8, 0, ?9, ?10, ?11, ?11, ?12, ?13)";
 
 pub const EVENT_ADD: &str =
     "INSERT INTO flow_event (flow, seq, at, name, detail) VALUES (?1, ?2, ?3, ?4, ?5)";

@@ -78,7 +78,13 @@ impl ApiError {
             | Problem::CouponAlreadyCancelled
             | Problem::CouponHeld
             | Problem::CouponNotHeld
-            | Problem::CouponBusy => StatusCode::CONFLICT,
+            | Problem::CouponBusy
+            | Problem::OrderBusy
+            | Problem::AlreadyReverted
+            | Problem::OrderNotCancellable
+            | Problem::OrderAlreadyCancelled
+            | Problem::CreditExpired
+            | Problem::ApprovalNeeded => StatusCode::CONFLICT,
             Problem::UnknownCustomer => StatusCode::NOT_FOUND,
             Problem::ShopifyUnavailable | Problem::PointsUnavailable => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -16,6 +16,7 @@ mod openapi;
 mod ops;
 pub mod storefront;
 pub mod till;
+mod webhooks;
 
 use crate::app::App;
 use axum::{Router, extract::DefaultBodyLimit, http::HeaderValue, response::Response};
@@ -54,6 +55,7 @@ pub fn router(app: Arc<App>, metrics: PrometheusHandle) -> Router {
         .merge(admin::routes(&app))
         .nest("/pos", till::routes())
         .merge(ops::routes(metrics))
+        .merge(webhooks::routes())
         .merge(openapi::routes());
     if app.demo {
         router = router.merge(demo::routes());

@@ -61,6 +61,9 @@ impl Store for Dying {
     ) -> Result<Option<(Row, bool)>, StoreError> {
         self.inner.by_key(shop, customer, request).await
     }
+    async fn credit_known(&self, shop: &ShopId, transaction: u64) -> Result<bool, StoreError> {
+        self.inner.credit_known(shop, transaction).await
+    }
     async fn use_of(&self, shop: &ShopId, code: &Code) -> Result<Option<String>, StoreError> {
         self.inner.use_of(shop, code).await
     }
@@ -101,7 +104,7 @@ async fn case(
         let dying = Dying { inner, commits_left: AtomicI32::new(commits), after };
         let engine = engine(Arc::new(dying), world.peers(till));
         let row = begin(&engine, commits % 2 == 0).await?;
-        let known = (row.id, row.flow.terms().code.to_string());
+        let known = (row.id, row.flow.terms().expect("a coupon's").code.to_string());
         // Ends in an error where it died, and by itself where it was done before.
         let _ = engine.drive(row, true).await;
         known

@@ -43,7 +43,7 @@ async fn case(till: Till, call: &str, fault: &str) -> anyhow::Result<()> {
     }
     world.fault(call, fault, 1).await?;
     let row = begin(&engine, true).await?;
-    let (id, code) = (row.id, row.flow.terms().code.to_string());
+    let (id, code) = (row.id, row.flow.terms().expect("a coupon's").code.to_string());
     engine.drive(row, true).await?;
     let row = settle(&engine, id, Duration::from_secs(90)).await?;
     let told = match support::state(&row) {

@@ -123,7 +123,9 @@ impl World {
             },
             self.peers.clone(),
         );
-        Peers { points: Arc::new(points), coupons: Arc::new(shopify) }
+        let shopify = Arc::new(shopify);
+        let orders: Arc<Shopify> = Arc::clone(&shopify);
+        Peers { points: Arc::new(points), coupons: shopify, orders }
     }
 }
 
@@ -208,7 +210,7 @@ pub async fn issued(engine: &Engine) -> anyhow::Result<Coupon> {
     let row = settle(engine, id, Duration::from_secs(60)).await?;
     match state(&row) {
         State::Completed { node, .. } => {
-            Ok(Coupon { terms: row.flow.terms().clone(), node: *node })
+            Ok(Coupon { terms: row.flow.terms().cloned().context("a coupon's")?, node: *node })
         }
         other => anyhow::bail!("not issued: {other:?}"),
     }

@@ -35,6 +35,7 @@ async fn deduct(till: &HttpPoints, customer: &str, limit: Duration) -> Answer<Mo
     let (customer, reference) = (PosId::from(customer), Reference::from(REFERENCE));
     let points = Points::new(500).unwrap();
     let order = PointsOrder {
+        expires_at: None,
         customer: &customer,
         points,
         reference: &reference,

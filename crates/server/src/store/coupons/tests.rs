@@ -26,7 +26,7 @@ async fn issue(journal: &Journal, n: u128, customer: u64) -> String {
     };
     let row = step(journal, row, Input::Created { node: NodeId(7), unpayable: None }).await;
     let row = step(journal, row, Input::Moved(domain::effect::Moved::default())).await;
-    row.flow.terms().code.to_string()
+    row.flow.terms().expect("a coupon's").code.to_string()
 }
 
 fn filter(q: &str) -> Filter {

@@ -34,6 +34,9 @@ impl Store for Temporary {
     ) -> Result<Option<(Row, bool)>, StoreError> {
         self.0.by_key(shop, customer, request).await
     }
+    async fn credit_known(&self, shop: &ShopId, transaction: u64) -> Result<bool, StoreError> {
+        self.0.credit_known(shop, transaction).await
+    }
     async fn use_of(&self, shop: &ShopId, code: &Code) -> Result<Option<String>, StoreError> {
         self.0.use_of(shop, code).await
     }

@@ -148,6 +148,7 @@ fn by(flow: &Flow) -> Option<String> {
         Flow::Cancellation(flow) => &flow.terms.by,
         Flow::Hold(flow) => &flow.terms.by,
         Flow::Ending(_) => &Actor::System,
+        Flow::Reversal(flow) => &flow.terms.by,
     };
     Some(actor.name().unwrap_or_else(|| actor.kind()).to_owned())
 }

@@ -39,9 +39,10 @@ pub struct ReviewBody {
     pub id: String,
     /// Why a person is needed, such as `no_look_up` or `used_after_cancel`.
     pub reason: String,
-    /// `conversion`, `cancellation`, `hold` or `ending`.
+    /// `conversion`, `cancellation`, `hold`, `ending` or `reversal`.
     pub kind: &'static str,
     pub state: &'static str,
+    /// The coupon's code, or the order's name.
     pub code: String,
     pub customer: String,
     pub customer_name: Option<String>,
@@ -59,7 +60,6 @@ pub struct ReviewBody {
 
 pub fn body(review: &Review) -> ReviewBody {
     let flow = &review.row.flow;
-    let terms = flow.terms();
     let order = flow.order();
     let open = review.closed_at.is_none();
     ReviewBody {
@@ -67,8 +67,8 @@ pub fn body(review: &Review) -> ReviewBody {
         reason: review.reason.clone(),
         kind: flow.kind(),
         state: flow.state_name(),
-        code: terms.code.to_string(),
-        customer: terms.customer.to_string(),
+        code: flow.subject().to_owned(),
+        customer: flow.customer().to_string(),
         customer_name: review.customer.clone(),
         points: order.as_ref().map(|order| order.points),
         reference: order.map(|order| order.reference.to_string()),
@@ -175,7 +175,7 @@ pub async fn decide(
         by: staff.actor(),
         role: Some(staff.role()),
         act: "review.settle",
-        subject: review.row.flow.terms().code.to_string(),
+        subject: review.row.flow.subject().to_owned(),
         detail: json!({"reason": reason, "verdict": wanted.verdict}),
         reason: None,
         note: Some(note),

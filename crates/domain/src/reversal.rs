@@ -1,0 +1,520 @@
+//! Flow 3, reversal: an order's points and store credits come back.
+//!
+//! ```text
+//!   Cancelling ──accepted──▶ Following ──cancelled──┐
+//!      │  ▲                      │                  │
+//!      │  └──────────────────────┘ not cancelled    │
+//!      ▼ refused, surely                            ▼
+//!    Failed         ┌────────────────── the next item, or Ended
+//!                   │                               ▲
+//!         a credit  ▼                  points       │
+//!               Looking ──a gap──▶ Moving ──applied─┤
+//!                   │             │  ▲  │ unknown   │
+//!                   │   not let in│  │  ▼           │
+//!                   │             ▼  │ Confirming ──┤
+//!                   │           Owing│  │           │
+//!                   │                │  ▼ (a person)│
+//!                   │ nothing to     │ InReview ────┤
+//!                   └─give───────────┴──────────────┘
+//! ```
+//!
+//! **Order.** Where the order is still to be cancelled, nothing moves before Shopify has cancelled
+//! it: what was given back cannot be asked for again. Then one movement at a time: each coupon's
+//! points, each credit, at last what the order had earned.
+//!
+//! **Never twice.** What a flow may give back is taken out of the order's rows when it begins, so
+//! that no second reversal can promise it. Shopify reverts credits by itself: before each credit it
+//! is asked what has come back already, and only the gap is filled.
+//!
+//! **In doubt.** A movement that was sent and not answered is settled like a deduction. It is owed:
+//! ruled out, it is sent again under the same reference. A credit has no reference; the second in
+//! its expiry tells it apart, and where it has none a person decides.
+
+mod item;
+
+pub use item::{Cancel, Expiry, Item, Outcome, Return, Why, expiry};
+
+use crate::{
+    actor::Actor,
+    effect::{Effect, Fact, Input, Moved, Notice, Pending, Reason, Refusal, Rejected, Step},
+    flow::Order,
+    ids::{CustomerId, OrderId, Reference, ShopId},
+    points::Points,
+    problem::Problem,
+    time::At,
+};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What was decided when the reversal was accepted. Never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    pub shop: ShopId,
+    pub customer: CustomerId,
+    pub order: OrderId,
+    /// As people call it: `#1001`.
+    pub name: String,
+    pub by: Actor,
+    /// `None`: the order is cancelled already, or stays.
+    pub cancel: Option<Cancel>,
+    pub items: Vec<Item>,
+    /// Whether the customer is written to.
+    pub notify: bool,
+    pub at: At,
+}
+
+/// Where a reversal stands. `done`: what came of the first items; the next one is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// Shopify is being told to cancel the order. `maybe`: it may have been told.
+    Cancelling {
+        maybe: bool,
+        told: bool,
+    },
+    /// Shopify cancels it in a job of its own.
+    Following {
+        job: Option<String>,
+        since: At,
+        told: bool,
+    },
+    /// What Shopify has given back by itself is being asked.
+    Looking {
+        done: Vec<Outcome>,
+        tries: u32,
+        told: bool,
+    },
+    /// The movement is being made, once. `gap`: of a credit, what is missing.
+    Moving {
+        done: Vec<Outcome>,
+        gap: i64,
+        tries: u32,
+    },
+    /// We are not let in: again then.
+    Owing {
+        done: Vec<Outcome>,
+        gap: i64,
+        tries: u32,
+        until: At,
+    },
+    /// The movement was sent and not answered.
+    Confirming {
+        done: Vec<Outcome>,
+        gap: i64,
+        since: At,
+    },
+    /// A person must say whether it happened.
+    InReview {
+        done: Vec<Outcome>,
+        gap: i64,
+        reason: Reason,
+    },
+    Ended {
+        done: Vec<Outcome>,
+    },
+    /// Nothing was changed: the order stands as it was.
+    Failed {
+        problem: Problem,
+    },
+}
+
+/// A reversal as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reversal {
+    pub terms: Terms,
+    pub state: State,
+}
+
+type Next = Step<State>;
+
+/// After so many refusals a person is told.
+const TELL_AFTER: u32 = 3;
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// So long Shopify may take to cancel an order before a person is told.
+pub const CANCEL_PATIENCE: Duration = Duration::from_secs(600);
+
+fn backoff(tries: u32) -> Duration {
+    Duration::from_secs(1 << (tries.max(1) - 1).min(10)).min(LONGEST_WAIT)
+}
+
+fn to(next: State, event: &'static str, facts: Vec<Fact>) -> Next {
+    Step { next, event, facts }
+}
+
+fn review(reason: Reason) -> Vec<Fact> {
+    vec![Fact::ReviewOpened(reason), Fact::Alert(reason)]
+}
+
+fn closed(told: bool, reason: Reason) -> Vec<Fact> {
+    told.then_some(Fact::ReviewClosed(reason)).into_iter().collect()
+}
+
+impl Reversal {
+    pub fn accept(terms: Terms) -> Self {
+        let state = match &terms.cancel {
+            Some(_) => State::Cancelling { maybe: false, told: false },
+            None => begin(&terms.items, vec![], 0),
+        };
+        Self { terms, state }
+    }
+
+    /// What came of the first items.
+    pub fn done(&self) -> &[Outcome] {
+        match &self.state {
+            State::Cancelling { .. } | State::Following { .. } | State::Failed { .. } => &[],
+            State::Looking { done, .. }
+            | State::Moving { done, .. }
+            | State::Owing { done, .. }
+            | State::Confirming { done, .. }
+            | State::InReview { done, .. }
+            | State::Ended { done } => done,
+        }
+    }
+
+    /// Shopify's job that cancels the order.
+    pub fn job(&self) -> Option<&str> {
+        match &self.state {
+            State::Following { job, .. } => job.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The item that is under way.
+    pub fn current(&self) -> Option<&Item> {
+        match self.state {
+            State::Cancelling { .. } | State::Following { .. } | State::Failed { .. } => None,
+            _ => self.terms.items.get(self.done().len()),
+        }
+    }
+
+    /// Of the credit under way, in minor units: what is missing.
+    pub const fn gap(&self) -> i64 {
+        match &self.state {
+            State::Moving { gap, .. }
+            | State::Owing { gap, .. }
+            | State::Confirming { gap, .. }
+            | State::InReview { gap, .. } => *gap,
+            _ => 0,
+        }
+    }
+
+    pub fn pending(&self) -> Pending {
+        let credit = self.current().is_some_and(Item::is_credit);
+        match &self.state {
+            State::Cancelling { maybe, .. } => {
+                Pending::Effect(Effect::CancelOrder { maybe: *maybe })
+            }
+            State::Following { since, told, .. } => {
+                Pending::Effect(Effect::FollowCancel { since: *since, told: *told })
+            }
+            State::Looking { .. } => Pending::Effect(Effect::LookCredits),
+            State::Moving { .. } if credit => Pending::Effect(Effect::Credit),
+            State::Moving { .. } if matches!(self.current(), Some(Item::Earned { .. })) => {
+                Pending::Effect(Effect::Deduct)
+            }
+            State::Moving { .. } => Pending::Effect(Effect::Add),
+            State::Owing { until, .. } => Pending::Timer(*until),
+            State::Confirming { since, .. } if credit => {
+                Pending::Effect(Effect::SettleCredit { since: *since })
+            }
+            State::Confirming { since, .. } => {
+                Pending::Effect(Effect::Settle { since: *since, shelved: true })
+            }
+            State::InReview { .. } => Pending::Person,
+            State::Ended { .. } | State::Failed { .. } => Pending::Nothing,
+        }
+    }
+
+    pub const fn state_name(&self) -> &'static str {
+        match &self.state {
+            State::Cancelling { .. } => "cancelling",
+            State::Following { .. } => "following",
+            State::Looking { .. } => "looking",
+            State::Moving { .. } => "moving",
+            State::Owing { .. } => "owing",
+            State::Confirming { .. } => "confirming",
+            State::InReview { .. } => "in_review",
+            State::Ended { .. } => "ended",
+            State::Failed { .. } => "failed",
+        }
+    }
+
+    /// The movement that the points book is asked for now.
+    pub fn order(&self) -> Option<Order<'_>> {
+        let item = self.current()?;
+        let reference = item.reference(&self.terms.order);
+        match item {
+            Item::Points { pos_id, points, expiry, .. } => Some(Order {
+                customer: pos_id,
+                points: points.get(),
+                reference,
+                reason: "Refund due to order cancellation",
+                expires_at: expiry.requested,
+            }),
+            Item::Earned { pos_id, points } => Some(Order {
+                customer: pos_id,
+                points: -points.get(),
+                reference,
+                reason: "Order cancelled: points earned by it",
+                expires_at: None,
+            }),
+            Item::Credit { .. } => None,
+        }
+    }
+
+    /// The balance that the points book told last.
+    pub fn balance(&self) -> Option<Points> {
+        self.done().iter().rev().find_map(|outcome| match outcome {
+            Outcome::Moved(moved) => moved.after,
+            _ => None,
+        })
+    }
+
+    /// One transition. `now` is when the input came.
+    pub fn step(&self, input: &Input, now: At) -> Result<Next, Rejected> {
+        let next = match &self.state {
+            State::Cancelling { maybe, told } => self.cancelling(*maybe, *told, input, now),
+            State::Following { told, job, since } => {
+                self.following(*told, job.as_ref(), *since, input)
+            }
+            State::Looking { done, tries, told } => self.looking(done, *tries, *told, input),
+            State::Moving { done, gap, tries } => self.moving(done, *gap, *tries, input, now),
+            State::Owing { done, tries, .. } => match input {
+                Input::Due => {
+                    let next = begin(&self.terms.items, done.clone(), *tries);
+                    Some(to(next, "tries_again", vec![]))
+                }
+                _ => None,
+            },
+            State::Confirming { done, gap, .. } => self.confirming(done, *gap, input),
+            State::InReview { done, gap, reason } => self.judged(done, *gap, *reason, input),
+            State::Ended { .. } | State::Failed { .. } => None,
+        };
+        next.ok_or_else(|| Rejected {
+            state: self.state_name().to_owned(),
+            input: format!("{input:?}"),
+        })
+    }
+
+    fn cancelling(&self, maybe: bool, told: bool, input: &Input, now: At) -> Option<Next> {
+        let reason = Reason::OrderNotCancelled;
+        Some(match input {
+            Input::CancelAccepted { job } => {
+                let next = State::Following { job: job.clone(), since: now, told: false };
+                to(next, "cancel_accepted", closed(told, reason))
+            }
+            Input::Done => self.cancelled(closed(told, reason)),
+            Input::Unclear if !maybe => {
+                to(State::Cancelling { maybe: true, told }, "cancel_unclear", vec![])
+            }
+            Input::Refused(refusal) => self.refused(refusal, closed(told, reason)),
+            Input::GaveUp { .. } if !maybe => self.refused(&Refusal::Wait(Duration::ZERO), vec![]),
+            Input::Stubborn => {
+                let next = State::Cancelling { maybe: true, told: true };
+                to(next, "cancel_unanswered", review(reason))
+            }
+            _ => return None,
+        })
+    }
+
+    /// Shopify surely does not cancel it: nothing has moved, and nothing is promised any more.
+    fn refused(&self, refusal: &Refusal, mut facts: Vec<Fact>) -> Next {
+        let problem = match refusal {
+            Refusal::Wait(_) => Problem::ShopifyUnavailable,
+            _ => Problem::OrderNotCancellable,
+        };
+        let items = 0..self.terms.items.len();
+        facts.extend(items.map(|item| Fact::ItemFreed { item }));
+        if problem.may_be_tried_again() {
+            facts.push(Fact::KeyReleased);
+        }
+        to(State::Failed { problem }, "cancel_refused", facts)
+    }
+
+    fn cancelled(&self, mut facts: Vec<Fact>) -> Next {
+        facts.push(Fact::OrderCancelled);
+        self.next_item(vec![], "order_cancelled", facts)
+    }
+
+    fn following(
+        &self,
+        told: bool,
+        job: Option<&String>,
+        since: At,
+        input: &Input,
+    ) -> Option<Next> {
+        let reason = Reason::OrderNotCancelled;
+        Some(match input {
+            Input::Done => self.cancelled(closed(told, reason)),
+            Input::Refused(refusal) => self.refused(refusal, closed(told, reason)),
+            Input::Stubborn if !told => {
+                let next = State::Following { job: job.cloned(), since, told: true };
+                to(next, "cancel_unanswered", review(reason))
+            }
+            _ => return None,
+        })
+    }
+
+    /// `input` holds what Shopify has given back of each payment.
+    fn looking(&self, done: &[Outcome], tries: u32, told: bool, input: &Input) -> Option<Next> {
+        let reason = Reason::CreditsUnknown;
+        let Some(Item::Credit { payment, amount, .. }) = self.current() else { return None };
+        Some(match input {
+            Input::Reverted(reverted) => {
+                let back = reverted.iter().filter(|(of, _)| of == payment);
+                let gap = amount.minor - back.map(|(_, minor)| *minor).sum::<i64>();
+                let facts = closed(told, reason);
+                if gap <= 0 {
+                    return Some(self.item_done(done, Outcome::ByShopify, "by_shopify", facts));
+                }
+                let next = State::Moving { done: done.to_vec(), gap, tries };
+                to(next, "gap_found", facts)
+            }
+            Input::Stubborn => {
+                let next = State::Looking { done: done.to_vec(), tries, told: true };
+                to(next, "credits_unknown", review(reason))
+            }
+            _ => return None,
+        })
+    }
+
+    fn moving(
+        &self,
+        done: &[Outcome],
+        gap: i64,
+        tries: u32,
+        input: &Input,
+        now: At,
+    ) -> Option<Next> {
+        let reason = Reason::RefundRefused;
+        let told = tries >= TELL_AFTER;
+        let own = |done: &[Outcome]| done.to_vec();
+        let outcome = match input {
+            Input::Moved(moved) => Outcome::Moved(*moved),
+            Input::Credited { transaction, honoured } => Outcome::Credited {
+                minor: gap,
+                transaction: Some(*transaction),
+                honoured: *honoured,
+            },
+            Input::Refused(Refusal::InsufficientPoints)
+                if matches!(self.current(), Some(Item::Earned { .. })) =>
+            {
+                Outcome::Short
+            }
+            Input::Refused(Refusal::Lapsed) => Outcome::Lapsed,
+            Input::InDoubt => {
+                let next = State::Confirming { done: own(done), gap, since: now };
+                return Some(to(next, "in_doubt", closed(told, reason)));
+            }
+            Input::Refused(Refusal::Wait(wait)) => {
+                let tries = tries + 1;
+                let until = now.plus((*wait).max(backoff(tries)));
+                let facts = if tries == TELL_AFTER { review(reason) } else { vec![] };
+                let next = State::Owing { done: own(done), gap, tries, until };
+                return Some(to(next, "not_let_in", facts));
+            }
+            Input::Refused(_) => {
+                let facts = if told { vec![] } else { review(reason) };
+                let next = State::InReview { done: own(done), gap, reason };
+                return Some(to(next, "refused", facts));
+            }
+            _ => return None,
+        };
+        Some(self.item_done(done, outcome, "moved", closed(told, reason)))
+    }
+
+    fn confirming(&self, done: &[Outcome], gap: i64, input: &Input) -> Option<Next> {
+        let outcome = match input {
+            Input::Moved(moved) => Outcome::Moved(*moved),
+            Input::Credited { transaction, honoured } => Outcome::Credited {
+                minor: gap,
+                transaction: Some(*transaction),
+                honoured: *honoured,
+            },
+            // A credit's gap is asked for again: Shopify may have filled it meanwhile.
+            Input::Refused(_) => {
+                return Some(self.next_item(done.to_vec(), "ruled_out", vec![]));
+            }
+            Input::Parked(reason) => {
+                let next = State::InReview { done: done.to_vec(), gap, reason: *reason };
+                return Some(to(next, "in_review", review(*reason)));
+            }
+            _ => return None,
+        };
+        Some(self.item_done(done, outcome, "confirmed", vec![]))
+    }
+
+    fn judged(&self, done: &[Outcome], gap: i64, reason: Reason, input: &Input) -> Option<Next> {
+        let facts = vec![Fact::ReviewClosed(reason)];
+        Some(match input {
+            Input::Verdict { applied: true } => {
+                let outcome = match self.current() {
+                    Some(Item::Credit { expiry, .. }) => Outcome::Credited {
+                        minor: gap,
+                        transaction: None,
+                        honoured: expiry.requested,
+                    },
+                    _ => Outcome::Moved(Moved::default()),
+                };
+                self.item_done(done, outcome, "judged_applied", facts)
+            }
+            Input::Verdict { applied: false } => {
+                self.next_item(done.to_vec(), "judged_not_applied", facts)
+            }
+            _ => return None,
+        })
+    }
+
+    /// The item under way is over; on to the next.
+    fn item_done(
+        &self,
+        done: &[Outcome],
+        outcome: Outcome,
+        event: &'static str,
+        mut facts: Vec<Fact>,
+    ) -> Next {
+        let item = done.len();
+        if let Outcome::Moved(moved) = outcome
+            && let Some(order) = self.order()
+        {
+            facts.push(Fact::Moved {
+                reference: order.reference,
+                points: order.points,
+                balance: moved.after,
+                reason: "reversal",
+                linked_to: match &self.terms.items[item] {
+                    Item::Points { code, .. } => Some(Reference::of_conversion(code)),
+                    _ => None,
+                },
+            });
+        }
+        facts.push(Fact::ItemEnded { item, outcome });
+        let mut done = done.to_vec();
+        done.push(outcome);
+        self.next_item(done, event, facts)
+    }
+
+    fn next_item(&self, done: Vec<Outcome>, event: &'static str, mut facts: Vec<Fact>) -> Next {
+        let next = begin(&self.terms.items, done, 0);
+        if let State::Ended { done } = &next {
+            facts.push(Fact::ReversalEnded);
+            let came = |of: &Outcome| !matches!(of, Outcome::Lapsed | Outcome::Short);
+            if self.terms.notify && (done.iter().any(came) || self.terms.items.is_empty()) {
+                facts.push(Fact::Notify(Notice::OrderReversed));
+            }
+        }
+        to(next, event, facts)
+    }
+}
+
+/// The state in which the item after `done` is begun.
+fn begin(items: &[Item], done: Vec<Outcome>, tries: u32) -> State {
+    match items.get(done.len()) {
+        Some(Item::Credit { .. }) => State::Looking { done, tries, told: false },
+        Some(_) => State::Moving { done, gap: 0, tries },
+        None => State::Ended { done },
+    }
+}
+
+#[cfg(test)]
+mod tests;

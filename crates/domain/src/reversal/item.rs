@@ -1,0 +1,139 @@
+//! What comes back with an order, by what date, and what became of it.
+
+use crate::{
+    effect::Moved,
+    ids::{Code, OrderId, PosId, Reference},
+    money::Money,
+    points::Points,
+    time::At,
+};
+use serde::{Deserialize, Serialize};
+
+/// Why an order is cancelled. Shopify's reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    Customer,
+    Declined,
+    Fraud,
+    Inventory,
+    Other,
+    Staff,
+}
+
+impl Why {
+    pub const ALL: [Why; 6] =
+        [Why::Customer, Why::Inventory, Why::Fraud, Why::Declined, Why::Staff, Why::Other];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Why::Customer => "customer",
+            Why::Declined => "declined",
+            Why::Fraud => "fraud",
+            Why::Inventory => "inventory",
+            Why::Other => "other",
+            Why::Staff => "staff",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|why| why.as_str() == text)
+    }
+}
+
+/// The order is to be cancelled at Shopify first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cancel {
+    pub reason: Why,
+    pub restock: bool,
+    pub note: Option<String>,
+}
+
+/// When something ran out, and when it will. Each stays as it was found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expiry {
+    /// What it had when it was spent, where that is known.
+    pub original: Option<At>,
+    /// What is asked for now.
+    pub requested: Option<At>,
+}
+
+/// What comes back of something with an expiry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Return {
+    Now(Expiry),
+    /// It has run out, and nobody extends it.
+    Lapsed,
+}
+
+/// The original date; where that is past, the date that it is extended to, or not at all. What has
+/// not run out keeps its own date unless the extension is later.
+pub fn expiry(original: Option<At>, extend_to: Option<At>, now: At) -> Return {
+    let alive = |at: &At| *at > now;
+    let requested = match (original, extend_to.filter(alive)) {
+        (Some(original), Some(later)) if later > original => Some(later),
+        (Some(original), _) if !alive(&original) => return Return::Lapsed,
+        (Some(original), _) => Some(original),
+        (None, extended) => extended,
+    };
+    Return::Now(Expiry { original, requested })
+}
+
+/// One thing that comes back, or goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "item", rename_all = "snake_case")]
+pub enum Item {
+    /// The points that a coupon was paid for with.
+    Points {
+        code: Code,
+        pos_id: PosId,
+        points: Points,
+        /// The first return of this coupon is 1; parts of it count on.
+        part: u32,
+        expiry: Expiry,
+    },
+    /// A payment with store credit.
+    Credit {
+        /// The payment's number at Shopify.
+        payment: u64,
+        /// The payment, less what we have given back.
+        amount: Money,
+        expiry: Expiry,
+    },
+    /// What the order had earned goes.
+    Earned { pos_id: PosId, points: Points },
+}
+
+/// What came of an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    Moved(Moved),
+    /// `minor` units were credited, under that number at Shopify where it is known.
+    Credited {
+        minor: i64,
+        transaction: Option<u64>,
+        honoured: Option<At>,
+    },
+    /// Shopify had given it back by itself.
+    ByShopify,
+    /// It ran out before it could be given back.
+    Lapsed,
+    /// The balance does not hold what was earned: it stays.
+    Short,
+}
+
+impl Item {
+    pub const fn is_credit(&self) -> bool {
+        matches!(self, Item::Credit { .. })
+    }
+
+    /// The reference of its movement.
+    pub fn reference(&self, order: &OrderId) -> Reference {
+        match self {
+            Item::Points { code, part, .. } => Reference::of_reversal(order, code, *part),
+            Item::Credit { payment, .. } => Reference(format!("ORDER-{order}-CREDIT-{payment}")),
+            Item::Earned { .. } => Reference(format!("ORDER-{order}-EARNED")),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+use super::*;
+use crate::{Code, Money, PosId};
+use iso_currency::Currency;
+
+const NOW: At = At(1_000_000_000);
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn points(count: i64) -> Item {
+    Item::Points {
+        code: Code::from("70934-AB34CD-500"),
+        pos_id: PosId::from("12345"),
+        points: Points::new(count).unwrap(),
+        part: 1,
+        expiry: Expiry::default(),
+    }
+}
+
+fn credit(minor: i64) -> Item {
+    let expiry = Expiry { original: None, requested: Some(NOW.plus(DAY)) };
+    Item::Credit { payment: 7, amount: Money { minor, currency: Currency::JPY }, expiry }
+}
+
+fn earned(count: i64) -> Item {
+    Item::Earned { pos_id: PosId::from("12345"), points: Points::new(count).unwrap() }
+}
+
+fn reversal(cancel: bool, items: Vec<Item>) -> Reversal {
+    let wish = Cancel { reason: Why::Customer, restock: true, note: None };
+    Reversal::accept(Terms {
+        shop: ShopId::from("main"),
+        customer: CustomerId(12345),
+        order: OrderId::from("6100000000001"),
+        name: "#1001".to_owned(),
+        by: Actor::Staff { id: 1, name: "Sato".to_owned() },
+        cancel: cancel.then_some(wish),
+        items,
+        notify: true,
+        at: NOW,
+    })
+}
+
+/// Plays the inputs, and tells the facts that were written on the way.
+fn play(mut flow: Reversal, inputs: &[Input]) -> (Reversal, Vec<Fact>) {
+    let mut facts = Vec::new();
+    for input in inputs {
+        let step = flow.step(input, NOW).unwrap_or_else(|error| panic!("{error}"));
+        facts.extend(step.facts);
+        flow = Reversal { terms: flow.terms, state: step.next };
+    }
+    (flow, facts)
+}
+
+fn moved(after: i64) -> Input {
+    Input::Moved(Moved { before: None, after: Points::new(after) })
+}
+
+fn reverted(minor: i64) -> Input {
+    Input::Reverted(vec![(7, minor)])
+}
+
+fn credited() -> Input {
+    Input::Credited { transaction: 99, honoured: Some(NOW.plus(DAY)) }
+}
+
+fn accepted() -> Input {
+    Input::CancelAccepted { job: Some("gid://shopify/Job/1".to_owned()) }
+}
+
+fn refused(code: &str) -> Input {
+    Input::Refused(Refusal::Other(code.to_owned()))
+}
+
+#[test]
+fn from_any_start_to_any_end() {
+    let wait = Input::Refused(Refusal::Wait(Duration::from_secs(1)));
+    let both = || vec![points(500), credit(300)];
+    let verdict = |applied| Input::Verdict { applied };
+    for (cancel, items, inputs, state) in [
+        (true, both(), vec![], "cancelling"),
+        (true, both(), vec![Input::Unclear], "cancelling"),
+        (true, both(), vec![accepted()], "following"),
+        (true, both(), vec![Input::Unclear, Input::Stubborn, Input::Done], "moving"),
+        (true, both(), vec![refused("NOT_FOUND")], "failed"),
+        (true, both(), vec![wait.clone()], "failed"),
+        (true, both(), vec![accepted(), refused("FAILED")], "failed"),
+        (true, both(), vec![accepted(), Input::Stubborn, Input::Done], "moving"),
+        (true, vec![], vec![accepted(), Input::Done], "ended"),
+        (false, both(), vec![], "moving"),
+        (false, both(), vec![moved(500)], "looking"),
+        (false, both(), vec![moved(500), reverted(300)], "ended"),
+        (false, both(), vec![moved(500), reverted(0)], "moving"),
+        (false, both(), vec![moved(500), reverted(0), credited()], "ended"),
+        (false, both(), vec![moved(500), reverted(0), Input::InDoubt], "confirming"),
+        (
+            false,
+            both(),
+            vec![moved(500), reverted(0), Input::InDoubt, refused("never_arrived")],
+            // What Shopify has given back may have changed meanwhile: it is asked again.
+            "looking",
+        ),
+        (false, both(), vec![moved(500), Input::Stubborn, reverted(0)], "moving"),
+        (false, both(), vec![moved(500), reverted(0), Input::Refused(Refusal::Lapsed)], "ended"),
+        (false, vec![points(500)], vec![Input::InDoubt], "confirming"),
+        (false, vec![points(500)], vec![Input::InDoubt, moved(1)], "ended"),
+        (false, vec![points(500)], vec![Input::InDoubt, refused("never_arrived")], "moving"),
+        (false, vec![points(500)], vec![wait.clone()], "owing"),
+        (false, vec![points(500)], vec![wait.clone(), Input::Due], "moving"),
+        (false, vec![points(500)], vec![refused("no")], "in_review"),
+        (false, vec![points(500)], vec![refused("no"), verdict(true)], "ended"),
+        (false, vec![points(500)], vec![refused("no"), verdict(false)], "moving"),
+        (false, vec![earned(30)], vec![Input::Refused(Refusal::InsufficientPoints)], "ended"),
+        (false, vec![points(500)], vec![Input::Refused(Refusal::InsufficientPoints)], "in_review"),
+    ] {
+        let (flow, _) = play(reversal(cancel, items), &inputs);
+        assert_eq!(flow.state_name(), state, "{inputs:?}");
+    }
+}
+
+#[test]
+fn what_is_asked_of_whom() {
+    let both = || vec![points(500), credit(300)];
+    for (cancel, items, inputs, pending) in [
+        (true, both(), vec![], Pending::Effect(Effect::CancelOrder { maybe: false })),
+        (true, both(), vec![Input::Unclear], Pending::Effect(Effect::CancelOrder { maybe: true })),
+        (
+            true,
+            both(),
+            vec![accepted()],
+            Pending::Effect(Effect::FollowCancel { since: NOW, told: false }),
+        ),
+        (false, both(), vec![], Pending::Effect(Effect::Add)),
+        (
+            false,
+            both(),
+            vec![Input::InDoubt],
+            Pending::Effect(Effect::Settle { since: NOW, shelved: true }),
+        ),
+        (false, both(), vec![moved(1)], Pending::Effect(Effect::LookCredits)),
+        (false, both(), vec![moved(1), reverted(0)], Pending::Effect(Effect::Credit)),
+        (
+            false,
+            both(),
+            vec![moved(1), reverted(0), Input::InDoubt],
+            Pending::Effect(Effect::SettleCredit { since: NOW }),
+        ),
+        (false, vec![earned(30)], vec![], Pending::Effect(Effect::Deduct)),
+        (false, vec![points(1)], vec![moved(1)], Pending::Nothing),
+    ] {
+        let (flow, _) = play(reversal(cancel, items), &inputs);
+        assert_eq!(flow.pending(), pending, "{inputs:?}");
+    }
+}
+
+#[test]
+fn only_the_gap_is_filled() {
+    for (amount, back, gap) in [(300, 0, 300), (300, 100, 200), (300, 299, 1)] {
+        let (flow, _) = play(reversal(false, vec![credit(amount)]), &[reverted(back)]);
+        assert_eq!(flow.gap(), gap);
+    }
+    for back in [300, 301, 9_999] {
+        let (flow, facts) = play(reversal(false, vec![credit(300)]), &[reverted(back)]);
+        assert_eq!(flow.done(), [Outcome::ByShopify]);
+        assert!(facts.contains(&Fact::ItemEnded { item: 0, outcome: Outcome::ByShopify }));
+    }
+}
+
+#[test]
+fn what_was_never_sent_is_free_again() {
+    let (flow, facts) =
+        play(reversal(true, vec![points(500), credit(300)]), &[refused("NO_REFUND_PERMISSION")]);
+    assert_eq!(flow.state, State::Failed { problem: Problem::OrderNotCancellable });
+    assert_eq!(facts, [Fact::ItemFreed { item: 0 }, Fact::ItemFreed { item: 1 }]);
+}
+
+#[test]
+fn a_movement_names_its_counterpart() {
+    let (_, facts) = play(reversal(false, vec![points(500)]), &[moved(1_250)]);
+    let expected = Fact::Moved {
+        reference: Reference::from("ORDER-6100000000001-70934-AB34CD-500"),
+        points: 500,
+        balance: Points::new(1_250),
+        reason: "reversal",
+        linked_to: Some(Reference::from("COUPON-70934-AB34CD-500")),
+    };
+    assert_eq!(facts[0], expected);
+    assert_eq!(facts[2..], [Fact::ReversalEnded, Fact::Notify(Notice::OrderReversed)]);
+}
+
+#[test]
+fn parts_have_references_of_their_own() {
+    let (order, code) = (OrderId::from("1"), Code::from("A-B-5"));
+    for (part, reference) in [(1, "ORDER-1-A-B-5"), (2, "ORDER-1-A-B-5/2"), (3, "ORDER-1-A-B-5/3")]
+    {
+        assert_eq!(Reference::of_reversal(&order, &code, part).as_str(), reference);
+    }
+}
+
+#[test]
+fn dates_of_what_comes_back() {
+    let day = |n: i64| At(NOW.0 + n * 86_400_000_000);
+    let back = |original, requested| Return::Now(Expiry { original, requested });
+    for (original, extend_to, expected) in [
+        (None, None, back(None, None)),
+        (None, Some(day(5)), back(None, Some(day(5)))),
+        (Some(day(3)), None, back(Some(day(3)), Some(day(3)))),
+        // Extending never takes time away.
+        (Some(day(3)), Some(day(2)), back(Some(day(3)), Some(day(3)))),
+        (Some(day(3)), Some(day(9)), back(Some(day(3)), Some(day(9)))),
+        (Some(day(-1)), None, Return::Lapsed),
+        (Some(day(0)), None, Return::Lapsed),
+        (Some(day(-1)), Some(day(9)), back(Some(day(-1)), Some(day(9)))),
+        // To a day that is past itself.
+        (Some(day(-3)), Some(day(-1)), Return::Lapsed),
+        (None, Some(day(-1)), back(None, None)),
+    ] {
+        assert_eq!(expiry(original, extend_to, NOW), expected, "{original:?} {extend_to:?}");
+    }
+}
+
+/// Whatever comes, an item is counted once, and no item is begun before the one before it.
+#[test]
+fn repeated_inputs_are_refused() {
+    let items = || vec![points(500), credit(300), earned(30)];
+    let way = [accepted(), Input::Done, moved(1), reverted(0), credited(), moved(1)];
+    for end in 1..=way.len() {
+        let (flow, _) = play(reversal(true, items()), &way[..end]);
+        let again = flow.step(&way[end - 1], NOW);
+        let ended = matches!(flow.state, State::Ended { .. });
+        assert!(again.is_err() || !ended, "after {end}");
+    }
+    let (flow, facts) = play(reversal(true, items()), &way);
+    assert_eq!(flow.done().len(), 3);
+    let counted = facts.iter().filter(|fact| matches!(fact, Fact::ItemEnded { .. })).count();
+    assert_eq!(counted, 3);
+}

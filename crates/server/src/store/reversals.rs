@@ -1,0 +1,245 @@
+//! What a reversal takes out of an order's rows when it begins, and what it writes as it goes.
+//!
+//! Never twice: what is promised to one flow is out of every other's reach, by the rows of the
+//! order and by the coupon itself, which two orders may name.
+
+use super::tx::{DbError, Statement, Tx, number, values};
+use domain::{
+    At, Fact, Problem, Reversal,
+    reversal::{Item, Outcome},
+};
+use engine::store::{Begun, Row};
+
+/// ?4: for a cancellation only where it stands.
+const ORDER_TAKE: &str = "UPDATE orders SET act = ?3 WHERE shop = ?1 AND id = ?2 \
+    AND (?4 = 0 OR status <> 'cancelled') AND NOT EXISTS (SELECT 1 FROM flow \
+    WHERE flow.id = orders.act AND flow.state NOT IN ('ended', 'failed'))";
+
+const ORDER_STATE: &str = "SELECT status FROM orders WHERE shop = ?1 AND id = ?2";
+
+/// A coupon that was cancelled has given its points back already; one that is not known as used
+/// may still be. ?3: points.
+const COUPON_TAKE: &str = "UPDATE coupon SET reverted = reverted + ?3 \
+    WHERE shop = ?1 AND code = ?2 AND reverted + ?3 <= points AND used_in IS NOT NULL \
+    AND status NOT IN ('cancelling', 'cancelled', 'pending', 'void')";
+const COUPON_FREE: &str =
+    "UPDATE coupon SET reverted = reverted - ?3 WHERE shop = ?1 AND code = ?2";
+
+/// ?5: the part that this is.
+const POINTS_TAKE: &str = "UPDATE order_coupon SET taken = taken + ?4, parts = ?5, \
+    requested_expiry = ?6 WHERE shop = ?1 AND order_id = ?2 AND code = ?3 \
+    AND taken + ?4 <= points AND parts = ?5 - 1";
+const POINTS_FREE: &str = "UPDATE order_coupon SET taken = taken - ?4 \
+    WHERE shop = ?1 AND order_id = ?2 AND code = ?3";
+const POINTS_BACK: &str = "UPDATE order_coupon SET returned = returned + ?4, \
+    honoured_expiry = ?5 WHERE shop = ?1 AND order_id = ?2 AND code = ?3";
+
+const CREDIT_TAKE: &str = "UPDATE order_credit SET taken = taken + ?4, requested_expiry = ?5 \
+    WHERE shop = ?1 AND order_id = ?2 AND payment = ?3 AND taken + ?4 <= amount";
+/// ?4: what is not promised any more, ?5: what has come back of it, ?6: of that, by Shopify.
+const CREDIT_SETTLE: &str = "UPDATE order_credit SET taken = taken - ?4, \
+    returned = returned + ?5, by_shopify = CASE WHEN ?6 > by_shopify THEN ?6 ELSE by_shopify END, \
+    honoured_expiry = ?7 WHERE shop = ?1 AND order_id = ?2 AND payment = ?3";
+
+const EARNED_TAKE: &str = "UPDATE orders SET earned = 1 WHERE shop = ?1 AND id = ?2 AND earned = 0";
+const EARNED_FREE: &str = "UPDATE orders SET earned = 0 WHERE shop = ?1 AND id = ?2";
+
+const LANE_TAKE: &str = "INSERT INTO credit_lane AS l (shop, customer, flow) VALUES (?1, ?2, ?3) \
+    ON CONFLICT (shop, customer) DO UPDATE SET flow = excluded.flow WHERE NOT EXISTS \
+    (SELECT 1 FROM flow WHERE flow.id = l.flow AND flow.state NOT IN ('ended', 'failed'))";
+
+const CREDIT_MOVED: &str = "INSERT INTO credit_movement (shop, reference, flow, customer, \
+    order_id, amount, currency, remote, requested_expiry, honoured_expiry, at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+
+const ORDER_CANCELLED: &str = "UPDATE orders SET status = 'cancelled', \
+    cancelled_at = coalesce(cancelled_at, ?3) WHERE shop = ?1 AND id = ?2";
+
+/// What has come back of what was applied. Nothing is owed while the order stands and nothing was
+/// given back.
+pub const REVERT_STATUS: &str = "UPDATE orders SET revert_status = (SELECT CASE \
+    WHEN coalesce(sum(whole), 0) = 0 THEN 'nothing_to_revert' \
+    WHEN sum(back) >= sum(whole) THEN 'reverted' \
+    WHEN sum(back) > 0 THEN 'partly_reverted' \
+    WHEN orders.status = 'cancelled' THEN 'not_reverted' \
+    ELSE 'nothing_to_revert' END FROM (\
+    SELECT points AS whole, returned AS back FROM order_coupon \
+    WHERE order_coupon.shop = ?1 AND order_coupon.order_id = ?2 \
+    UNION ALL SELECT amount, CASE WHEN returned + by_shopify > amount THEN amount \
+    ELSE returned + by_shopify END FROM order_credit \
+    WHERE order_credit.shop = ?1 AND order_credit.order_id = ?2) AS line) \
+    WHERE shop = ?1 AND id = ?2";
+
+/// Whether some flow is known to have given this credit.
+pub const CREDIT_KNOWN: &str = "SELECT 1 FROM credit_movement WHERE shop = ?1 AND remote = ?2";
+
+async fn one<T: Tx>(tx: &mut T, statement: Statement<'_>) -> Result<bool, DbError> {
+    Ok(tx.run(&[statement]).await? == 1)
+}
+
+/// Takes everything that the reversal promises; or says why not. The caller rolls back then.
+pub async fn take<T: Tx>(
+    tx: &mut T,
+    id: domain::FlowId,
+    flow: &Reversal,
+) -> Result<Option<Begun>, DbError> {
+    let terms = &flow.terms;
+    let (shop, order) = (terms.shop.as_str(), terms.order.as_str());
+    let refused = |problem| Ok(Some(Begun::Refused(problem)));
+    let values = values![shop, order, id, terms.cancel.is_some()].to_vec();
+    if !one(tx, Statement { sql: ORDER_TAKE, values }).await? {
+        let found = tx.row(ORDER_STATE, &values![shop, order]).await?;
+        let cancelled = matches!(&found, Some(line) if line.text(0)? == "cancelled");
+        let twice = cancelled && terms.cancel.is_some();
+        return refused(if twice { Problem::OrderAlreadyCancelled } else { Problem::OrderBusy });
+    }
+    let mut credits = false;
+    for item in &terms.items {
+        let taken = match item {
+            Item::Points { code, points, part, expiry, .. } => {
+                let (code, points) = (code.as_str(), points.get());
+                let coupon = values![shop, code, points].to_vec();
+                let line = values![shop, order, code, points, *part, expiry.requested].to_vec();
+                one(tx, Statement { sql: COUPON_TAKE, values: coupon }).await?
+                    && one(tx, Statement { sql: POINTS_TAKE, values: line }).await?
+            }
+            Item::Credit { payment, amount, expiry } => {
+                credits = true;
+                let payment = number(*payment)?;
+                let values = values![shop, order, payment, amount.minor, expiry.requested];
+                one(tx, Statement { sql: CREDIT_TAKE, values: values.to_vec() }).await?
+            }
+            Item::Earned { .. } => {
+                let values = values![shop, order].to_vec();
+                one(tx, Statement { sql: EARNED_TAKE, values }).await?
+            }
+        };
+        if !taken {
+            return refused(Problem::AlreadyReverted);
+        }
+    }
+    if credits {
+        let values = values![shop, number(terms.customer.0)?, id].to_vec();
+        if !one(tx, Statement { sql: LANE_TAKE, values }).await? {
+            return refused(Problem::OrderBusy);
+        }
+    }
+    Ok(None)
+}
+
+/// The statements that make a fact of a reversal true. Each changes one row.
+pub fn write_fact(
+    statements: &mut Vec<Statement<'_>>,
+    row: &Row,
+    flow: &Reversal,
+    fact: &Fact,
+    at: At,
+) -> Result<(), DbError> {
+    let (shop, order) = (flow.terms.shop.0.clone(), flow.terms.order.0.clone());
+    match fact {
+        Fact::OrderCancelled => {
+            let values = values![shop.clone(), order.clone(), at].to_vec();
+            statements.push(Statement { sql: ORDER_CANCELLED, values });
+            let values = values![shop, order].to_vec();
+            statements.push(Statement { sql: REVERT_STATUS, values });
+        }
+        Fact::ReversalEnded => {
+            let values = values![shop, order].to_vec();
+            statements.push(Statement { sql: REVERT_STATUS, values });
+        }
+        Fact::ItemFreed { item } => free(statements, flow, *item)?,
+        Fact::ItemEnded { item, outcome } => match outcome {
+            Outcome::Lapsed | Outcome::Short => free(statements, flow, *item)?,
+            Outcome::Moved(_) | Outcome::Credited { .. } | Outcome::ByShopify => {
+                ended(statements, row, flow, *item, *outcome, at)?;
+                let values = values![shop, order].to_vec();
+                statements.push(Statement { sql: REVERT_STATUS, values });
+            }
+        },
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Nothing came of the item: another reversal may promise it.
+fn free(statements: &mut Vec<Statement<'_>>, flow: &Reversal, item: usize) -> Result<(), DbError> {
+    let (shop, order) = (flow.terms.shop.0.clone(), flow.terms.order.0.clone());
+    let mut run = |sql, values: &[super::tx::Value<'static>]| {
+        statements.push(Statement { sql, values: values.to_vec() });
+    };
+    match &flow.terms.items[item] {
+        Item::Points { code, points, .. } => {
+            let (code, points) = (code.0.clone(), points.get());
+            run(COUPON_FREE, &values![shop.clone(), code.clone(), points]);
+            run(POINTS_FREE, &values![shop, order, code, points]);
+        }
+        Item::Credit { payment, amount, .. } => {
+            let none = None::<At>;
+            let payment = number(*payment)?;
+            let values = values![shop, order, payment, amount.minor, 0_i64, 0_i64, none];
+            run(CREDIT_SETTLE, &values);
+        }
+        Item::Earned { .. } => run(EARNED_FREE, &values![shop, order]),
+    }
+    Ok(())
+}
+
+fn ended(
+    statements: &mut Vec<Statement<'_>>,
+    row: &Row,
+    flow: &Reversal,
+    item: usize,
+    outcome: Outcome,
+    at: At,
+) -> Result<(), DbError> {
+    let terms = &flow.terms;
+    let (shop, order) = (terms.shop.0.clone(), terms.order.0.clone());
+    let mut run = |sql, values: &[super::tx::Value<'static>]| {
+        statements.push(Statement { sql, values: values.to_vec() });
+    };
+    match (&terms.items[item], outcome) {
+        (Item::Points { code, points, expiry, .. }, _) => {
+            let values = values![shop, order, code.0.clone(), points.get(), expiry.requested];
+            run(POINTS_BACK, &values);
+        }
+        (
+            Item::Credit { payment, amount, expiry },
+            Outcome::Credited { minor, transaction, honoured },
+        ) => {
+            // The rest came from Shopify by itself.
+            let by_shopify = amount.minor - minor;
+            let payment = number(*payment)?;
+            let values = values![
+                shop.clone(),
+                order.clone(),
+                payment,
+                by_shopify,
+                minor,
+                by_shopify,
+                honoured
+            ];
+            run(CREDIT_SETTLE, &values);
+            let moved = values![
+                shop,
+                terms.items[item].reference(&terms.order).0,
+                row.id,
+                number(terms.customer.0)?,
+                order,
+                minor,
+                amount.currency.code(),
+                transaction.map(number).transpose()?,
+                expiry.requested,
+                honoured,
+                at,
+            ];
+            run(CREDIT_MOVED, &moved);
+        }
+        (Item::Credit { payment, amount, .. }, _) => {
+            let (payment, whole) = (number(*payment)?, amount.minor);
+            let none = None::<At>;
+            run(CREDIT_SETTLE, &values![shop, order, payment, whole, 0_i64, whole, none]);
+        }
+        (Item::Earned { .. }, _) => {}
+    }
+    Ok(())
+}
