@@ -325,6 +325,7 @@ impl Reversal {
         };
         let items = 0..self.terms.items.len();
         facts.extend(items.map(|item| Fact::ItemFreed { item }));
+        facts.push(Fact::ReversalEnded);
         if problem.may_be_tried_again() {
             facts.push(Fact::KeyReleased);
         }

@@ -169,7 +169,8 @@ fn what_was_never_sent_is_free_again() {
     let (flow, facts) =
         play(reversal(true, vec![points(500), credit(300)]), &[refused("NO_REFUND_PERMISSION")]);
     assert_eq!(flow.state, State::Failed { problem: Problem::OrderNotCancellable });
-    assert_eq!(facts, [Fact::ItemFreed { item: 0 }, Fact::ItemFreed { item: 1 }]);
+    let freed = |item| Fact::ItemFreed { item };
+    assert_eq!(facts, [freed(0), freed(1), Fact::ReversalEnded]);
 }
 
 #[test]

@@ -11,9 +11,9 @@ use domain::{
 use engine::store::{Begun, Row};
 
 /// ?4: for a cancellation only where it stands.
-const ORDER_TAKE: &str = "UPDATE orders SET act = ?3 WHERE shop = ?1 AND id = ?2 \
-    AND (?4 = 0 OR status <> 'cancelled') AND NOT EXISTS (SELECT 1 FROM flow \
-    WHERE flow.id = orders.act AND flow.state NOT IN ('ended', 'failed'))";
+const ORDER_TAKE: &str = "UPDATE orders SET act = ?3, busy = 1 WHERE shop = ?1 AND id = ?2 \
+    AND (?4 = 0 OR status <> 'cancelled') AND busy = 0";
+const ORDER_FREE: &str = "UPDATE orders SET busy = 0 WHERE shop = ?1 AND id = ?2 AND act = ?3";
 
 const ORDER_STATE: &str = "SELECT status FROM orders WHERE shop = ?1 AND id = ?2";
 
@@ -45,8 +45,9 @@ const EARNED_TAKE: &str = "UPDATE orders SET earned = 1 WHERE shop = ?1 AND id =
 const EARNED_FREE: &str = "UPDATE orders SET earned = 0 WHERE shop = ?1 AND id = ?2";
 
 const LANE_TAKE: &str = "INSERT INTO credit_lane AS l (shop, customer, flow) VALUES (?1, ?2, ?3) \
-    ON CONFLICT (shop, customer) DO UPDATE SET flow = excluded.flow WHERE NOT EXISTS \
-    (SELECT 1 FROM flow WHERE flow.id = l.flow AND flow.state NOT IN ('ended', 'failed'))";
+    ON CONFLICT (shop, customer) DO UPDATE SET flow = excluded.flow WHERE l.flow IS NULL";
+const LANE_FREE: &str =
+    "UPDATE credit_lane SET flow = NULL WHERE shop = ?1 AND customer = ?2 AND flow = ?3";
 
 const CREDIT_MOVED: &str = "INSERT INTO credit_movement (shop, reference, flow, customer, \
     order_id, amount, currency, remote, requested_expiry, honoured_expiry, at) \
@@ -144,6 +145,13 @@ pub fn write_fact(
             statements.push(Statement { sql: REVERT_STATUS, values });
         }
         Fact::ReversalEnded => {
+            let values = values![shop.clone(), order.clone(), row.id].to_vec();
+            statements.push(Statement { sql: ORDER_FREE, values });
+            if flow.terms.items.iter().any(Item::is_credit) {
+                let customer = number(flow.terms.customer.0)?;
+                let values = values![shop.clone(), customer, row.id].to_vec();
+                statements.push(Statement { sql: LANE_FREE, values });
+            }
             let values = values![shop, order].to_vec();
             statements.push(Statement { sql: REVERT_STATUS, values });
         }

@@ -184,6 +184,10 @@ impl Store for Blocking {
         let (inner, shop, request) = (self.inner.clone(), shop.clone(), request.clone());
         self.wait(async move { inner.by_key(&shop, customer, &request).await })
     }
+    async fn credit_known(&self, shop: &ShopId, transaction: u64) -> Result<bool, StoreError> {
+        let (inner, shop) = (self.inner.clone(), shop.clone());
+        self.wait(async move { inner.credit_known(&shop, transaction).await })
+    }
     async fn use_of(&self, shop: &ShopId, code: &Code) -> Result<Option<String>, StoreError> {
         let (inner, shop, code) = (self.inner.clone(), shop.clone(), code.clone());
         self.wait(async move { inner.use_of(&shop, &code).await })

@@ -20,6 +20,7 @@ CREATE TABLE orders (
   credit_read_at BIGINT,            -- when the credits were read last; null: never, or anew
   earned BIGINT NOT NULL DEFAULT 0, -- 1: what it had earned was taken back, or is being
   act BYTEA,                         -- the last reversal
+  busy BIGINT NOT NULL DEFAULT 0,   -- 1: that reversal is under way
   revert_status TEXT COLLATE "C" NOT NULL,
   PRIMARY KEY (shop, id)
 );
@@ -93,7 +94,7 @@ CREATE INDEX credit_movement_customer ON credit_movement (shop, customer, at);
 CREATE TABLE credit_lane (
   shop TEXT COLLATE "C" NOT NULL,
   customer BIGINT NOT NULL,
-  flow BYTEA NOT NULL,
+  flow BYTEA,                        -- null: nobody's turn
   PRIMARY KEY (shop, customer)
 );
 
