@@ -31,15 +31,14 @@
 //! its expiry tells it apart, and where it has none a person decides.
 
 mod item;
+mod view;
 
 pub use item::{Cancel, Expiry, Item, Outcome, Return, Why, expiry};
 
 use crate::{
     actor::Actor,
-    effect::{Effect, Fact, Input, Moved, Notice, Pending, Reason, Refusal, Rejected, Step},
-    flow::Order,
+    effect::{Fact, Input, Moved, Notice, Reason, Refusal, Rejected, Step},
     ids::{CustomerId, OrderId, Reference, ShopId},
-    points::Points,
     problem::Problem,
     time::At,
 };
@@ -156,118 +155,6 @@ impl Reversal {
             None => begin(&terms.items, vec![], 0),
         };
         Self { terms, state }
-    }
-
-    /// What came of the first items.
-    pub fn done(&self) -> &[Outcome] {
-        match &self.state {
-            State::Cancelling { .. } | State::Following { .. } | State::Failed { .. } => &[],
-            State::Looking { done, .. }
-            | State::Moving { done, .. }
-            | State::Owing { done, .. }
-            | State::Confirming { done, .. }
-            | State::InReview { done, .. }
-            | State::Ended { done } => done,
-        }
-    }
-
-    /// Shopify's job that cancels the order.
-    pub fn job(&self) -> Option<&str> {
-        match &self.state {
-            State::Following { job, .. } => job.as_deref(),
-            _ => None,
-        }
-    }
-
-    /// The item that is under way.
-    pub fn current(&self) -> Option<&Item> {
-        match self.state {
-            State::Cancelling { .. } | State::Following { .. } | State::Failed { .. } => None,
-            _ => self.terms.items.get(self.done().len()),
-        }
-    }
-
-    /// Of the credit under way, in minor units: what is missing.
-    pub const fn gap(&self) -> i64 {
-        match &self.state {
-            State::Moving { gap, .. }
-            | State::Owing { gap, .. }
-            | State::Confirming { gap, .. }
-            | State::InReview { gap, .. } => *gap,
-            _ => 0,
-        }
-    }
-
-    pub fn pending(&self) -> Pending {
-        let credit = self.current().is_some_and(Item::is_credit);
-        match &self.state {
-            State::Cancelling { maybe, .. } => {
-                Pending::Effect(Effect::CancelOrder { maybe: *maybe })
-            }
-            State::Following { since, told, .. } => {
-                Pending::Effect(Effect::FollowCancel { since: *since, told: *told })
-            }
-            State::Looking { .. } => Pending::Effect(Effect::LookCredits),
-            State::Moving { .. } if credit => Pending::Effect(Effect::Credit),
-            State::Moving { .. } if matches!(self.current(), Some(Item::Earned { .. })) => {
-                Pending::Effect(Effect::Deduct)
-            }
-            State::Moving { .. } => Pending::Effect(Effect::Add),
-            State::Owing { until, .. } => Pending::Timer(*until),
-            State::Confirming { since, .. } if credit => {
-                Pending::Effect(Effect::SettleCredit { since: *since })
-            }
-            State::Confirming { since, .. } => {
-                Pending::Effect(Effect::Settle { since: *since, shelved: true })
-            }
-            State::InReview { .. } => Pending::Person,
-            State::Ended { .. } | State::Failed { .. } => Pending::Nothing,
-        }
-    }
-
-    pub const fn state_name(&self) -> &'static str {
-        match &self.state {
-            State::Cancelling { .. } => "cancelling",
-            State::Following { .. } => "following",
-            State::Looking { .. } => "looking",
-            State::Moving { .. } => "moving",
-            State::Owing { .. } => "owing",
-            State::Confirming { .. } => "confirming",
-            State::InReview { .. } => "in_review",
-            State::Ended { .. } => "ended",
-            State::Failed { .. } => "failed",
-        }
-    }
-
-    /// The movement that the points book is asked for now.
-    pub fn order(&self) -> Option<Order<'_>> {
-        let item = self.current()?;
-        let reference = item.reference(&self.terms.order);
-        match item {
-            Item::Points { pos_id, points, expiry, .. } => Some(Order {
-                customer: pos_id,
-                points: points.get(),
-                reference,
-                reason: "Refund due to order cancellation",
-                expires_at: expiry.requested,
-            }),
-            Item::Earned { pos_id, points } => Some(Order {
-                customer: pos_id,
-                points: -points.get(),
-                reference,
-                reason: "Order cancelled: points earned by it",
-                expires_at: None,
-            }),
-            Item::Credit { .. } => None,
-        }
-    }
-
-    /// The balance that the points book told last.
-    pub fn balance(&self) -> Option<Points> {
-        self.done().iter().rev().find_map(|outcome| match outcome {
-            Outcome::Moved(moved) => moved.after,
-            _ => None,
-        })
     }
 
     /// One transition. `now` is when the input came.

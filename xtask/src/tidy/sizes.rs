@@ -54,7 +54,7 @@ pub fn columns(tree: &Tree) -> Vec<Finding> {
     for (path, text) in tree.ending(&["rs"]) {
         for (at, line) in text.lines().enumerate() {
             let columns = line.chars().count();
-            if columns > COLUMNS {
+            if columns > COLUMNS && !one_name(line) {
                 let message = format!(
                     "{columns} columns, {COLUMNS} at most: two files fit side by side; break the \
                      string or the comment"
@@ -64,6 +64,12 @@ pub fn columns(tree: &Tree) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// A generated type's name is as long as the query that it comes from is deep.
+fn one_name(line: &str) -> bool {
+    let name = line.trim().split([' ', ',']).next().unwrap_or_default();
+    name.len() + 20 > COLUMNS && name.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 /// Every page of a shop loads the widget, many of them over a phone's network.

@@ -1,5 +1,9 @@
 use super::*;
 use crate::{Code, Money, PosId};
+use crate::{
+    effect::{Effect, Pending},
+    points::Points,
+};
 use iso_currency::Currency;
 
 const NOW: At = At(1_000_000_000);

@@ -108,12 +108,12 @@ operations! {
     CustomerAddress = "src/shopify/operations/customer_address.graphql" costs 2 Later;
     CreditGive = "src/shopify/operations/credit_give.graphql" costs 10 Later;
     CreditsRead = "src/shopify/operations/credits_read.graphql" costs 184 Later;
-    CreditsReverted = "src/shopify/operations/credits_reverted.graphql" costs 127 Later;
+    CreditsReverted = "src/shopify/operations/credits_reverted.graphql" costs 126 Later;
     CustomerCard = "src/shopify/operations/customer_card.graphql" costs 4 Later;
     OrderCancel = "src/shopify/operations/order_cancel.graphql" costs 10 Later;
     OrderProgress = "src/shopify/operations/order_progress.graphql" costs 1 Later;
-    OrderRead = "src/shopify/operations/order_read.graphql" costs 36 Later;
-    OrdersChanged = "src/shopify/operations/orders_changed.graphql" costs 51 Later;
+    OrderRead = "src/shopify/operations/order_read.graphql" costs 35 Later;
+    OrdersChanged = "src/shopify/operations/orders_changed.graphql" costs 50 Later;
 }
 
 macro_rules! user_errors {

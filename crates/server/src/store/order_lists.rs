@@ -182,8 +182,8 @@ pub async fn find(
     order: &str,
 ) -> Result<Option<Found>, StoreError> {
     let sql = format!(
-        "SELECT {COLUMNS}, o.earned, CASE WHEN o.credit = 0 OR o.credit_read_at IS NOT NULL THEN 1 ELSE 0 END \
-         {FROM} \
+        "SELECT {COLUMNS}, o.earned, \
+         CASE WHEN o.credit = 0 OR o.credit_read_at IS NOT NULL THEN 1 ELSE 0 END {FROM} \
          WHERE o.shop = ?1 AND (o.id = ?2 OR o.name = ?2) ORDER BY o.created_at DESC LIMIT 1"
     );
     let lines = database.read(sql, values![shop.0.clone(), order.to_owned()].to_vec()).await?;

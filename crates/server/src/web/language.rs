@@ -1,5 +1,7 @@
 //! The languages that customers read. One arm a problem, so that none is forgotten.
 
+mod orders;
+
 pub use crate::i18n::Language;
 
 use axum::http::{HeaderMap, header};
@@ -80,36 +82,8 @@ fn english(code: &str) -> (&'static str, &'static str) {
             "Too late to take back",
             "The time for taking it back yourself is over. Please ask the shop.",
         ),
-        "order-busy" => (
-            "Being worked on",
-            "Another step on this order, or another credit of its customer, is under way. Look \
-             again in a moment.",
-        ),
-        "already-reverted" => (
-            "Already given back",
-            "What was chosen is back already, or on its way. Look at the order again.",
-        ),
-        "nothing-to-revert" => ("Nothing to give back", "Nothing that was chosen can come back."),
-        "order-not-cancellable" => (
-            "Not cancelled",
-            "Shopify does not cancel this order. Nothing was given back. Look at it in Shopify.",
-        ),
-        "order-already-cancelled" => (
-            "Cancelled before",
-            "The order is cancelled already. Give back what was applied to it instead.",
-        ),
-        "credit-expired" => {
-            ("Run out", "What was chosen has run out. Extend it to a new date, or leave it out.")
-        }
-        "approval-needed" => (
-            "A second person must approve",
-            "So much is above the shop's threshold. It waits in the approvals for somebody else.",
-        ),
-        "own-approval" => {
-            ("Somebody else must approve", "Nobody approves what they asked for themselves.")
-        }
         "wrong-shop" => ("Another shop", "X-Shopify-Shop-Domain is not this shop's domain."),
-        developer_s => protocol(developer_s),
+        other => orders::english(other).unwrap_or_else(|| protocol(other)),
     }
 }
 
@@ -204,34 +178,13 @@ fn japanese(code: &str) -> (&'static str, &'static str) {
             "ご自身で取り消せる時間を過ぎました。ショップにお問い合わせください。",
         ),
         "coupon-busy" => ("処理中です", "このクーポンの別の処理が進行中です。"),
-        "order-busy" => ("処理中です", "この注文の別の処理が進行中です。"),
-        "already-reverted" => ("返還済みです", "選択した分はすでに返還済みか、返還処理中です。"),
-        "nothing-to-revert" => {
-            ("返還するものがありません", "選択した分に返還できるものがありません。")
-        }
-        "order-not-cancellable" => (
-            "キャンセルできません",
-            "Shopifyがこの注文をキャンセルしませんでした。何も返還していません。",
-        ),
-        "order-already-cancelled" => (
-            "キャンセル済みです",
-            "この注文はすでにキャンセルされています。返還の操作を行ってください。",
-        ),
-        "credit-expired" => (
-            "期限切れです",
-            "選択した分は期限が切れています。期限を延長するか、選択から外してください。",
-        ),
-        "approval-needed" => {
-            ("承認が必要です", "しきい値を超えるため、別の担当者の承認を待っています。")
-        }
-        "own-approval" => ("承認できません", "ご自身の申請は承認できません。"),
         "idempotency-in-progress" => ("処理中です", "しばらくお待ちください。"),
         "not-found" => ("見つかりません", "ページがないか、閲覧できません。"),
         "service-unavailable" => {
             ("ただいまご利用いただけません", "しばらくしてから、もう一度お試しください。")
         }
         "internal-error" => ("エラーが発生しました", "しばらくしてから、もう一度お試しください。"),
-        developer_s => english(developer_s),
+        other => orders::japanese(other).unwrap_or_else(|| english(other)),
     }
 }
 
@@ -269,7 +222,7 @@ fn chinese(code: &str) -> (&'static str, &'static str) {
         "not-found" => ("找不到", "沒有這個頁面，或您無法檢視。"),
         "service-unavailable" => ("目前無法使用", "請稍後再試。"),
         "internal-error" => ("發生錯誤", "已記錄下來。請稍後再試。"),
-        developer_s => english(developer_s),
+        other => orders::chinese(other).unwrap_or_else(|| english(other)),
     }
 }
 

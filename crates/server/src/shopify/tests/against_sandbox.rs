@@ -184,6 +184,7 @@ async fn operations_cost_what_shopify_says() {
     let url = open().await;
     let customer = "gid://shopify/Customer/12345";
     let id = "gid://shopify/DiscountCodeNode/1";
+    let order = "gid://shopify/Order/1";
     let end = "2027-11-20T14:59:59Z";
     for (name, document, cost) in ALL {
         let variables = match *name {
@@ -206,6 +207,15 @@ async fn operations_cost_what_shopify_says() {
             "CustomerCard" => json!({
                 "id": customer, "posNamespace": "loyalty", "posKey": "pos_id",
                 "memberNamespace": "loyalty", "memberKey": "member_no",
+            }),
+            "CancelProgress" => json!({"id": order, "job": "gid://shopify/Job/1"}),
+            "OrderRead" | "OrderProgress" | "CreditsReverted" => json!({"id": order}),
+            "OrderCancel" => json!({"id": order, "reason": "STAFF", "restock": false}),
+            "OrdersChanged" => json!({"query": "status:any"}),
+            "CreditsRead" => json!({"customer": customer}),
+            "CreditGive" => json!({
+                "customer": customer,
+                "credit": {"creditAmount": {"amount": "300", "currencyCode": "JPY"}},
             }),
             _ => json!({"id": id}),
         };

@@ -127,7 +127,11 @@ fn the_kept_schema_holds_nothing_unused() {
     }
     for (name, of) in schema.types.iter().filter(|(_, of)| !of.is_built_in()) {
         let ExtendedType::Object(of) = of else { continue };
-        for field in of.fields.keys() {
+        let demanded = |field: &str| {
+            let mut interfaces = of.implements_interfaces.iter();
+            interfaces.any(|name| schema.get_interface(name).unwrap().fields.contains_key(field))
+        };
+        for field in of.fields.keys().filter(|field| !demanded(field)) {
             assert!(seen.contains(&format!("{name}.{field}")), "{name}.{field} is not used");
         }
     }
@@ -138,27 +142,33 @@ fn the_kept_schema_holds_nothing_unused() {
 /// counts as many nodes as it is asked for.
 fn cost(schema: &Schema, field: &Field) -> u32 {
     let returns = field.ty().inner_named_type();
+    // As recorded: an order's sums cost nothing.
+    if returns == "MoneyBag" {
+        return 0;
+    }
     if returns.ends_with("Connection") {
         let first = field.argument_by_name("first").ok().and_then(|first| first.to_i32());
-        let nodes = field.selection_set.fields().map(|of| sum(schema, &of.selection_set) + 1);
+        let nodes = field.selection_set.fields().filter(|of| of.name == "nodes");
+        let nodes = nodes.map(|of| sum(schema, &of.selection_set) + 1);
         return u32::try_from(first.unwrap_or(1)).unwrap_or(1) * nodes.sum::<u32>();
     }
     let inner = match schema.types.get(returns) {
         Some(ExtendedType::Object(_)) => sum(schema, &field.selection_set),
-        Some(ExtendedType::Union(_)) => {
-            let members = field.selection_set.selections.iter().map(|selection| match selection {
-                Selection::InlineFragment(of) => sum(schema, &of.selection_set),
-                _ => 0,
-            });
-            members.max().unwrap_or(0)
+        Some(ExtendedType::Union(_) | ExtendedType::Interface(_)) => {
+            sum(schema, &field.selection_set)
         }
         _ => return 0,
     };
     inner + 1
 }
 
+/// What each has, and the dearest of what only some have.
 fn sum(schema: &Schema, set: &SelectionSet) -> u32 {
-    set.fields().map(|field| cost(schema, field)).sum()
+    let some = set.selections.iter().map(|selection| match selection {
+        Selection::InlineFragment(of) => sum(schema, &of.selection_set),
+        _ => 0,
+    });
+    set.fields().map(|field| cost(schema, field)).sum::<u32>() + some.max().unwrap_or(0)
 }
 
 #[test]
@@ -178,7 +188,12 @@ fn operations_cost_what_we_say() {
             _ => sum(&schema, roots),
         };
         assert_eq!(requested, said, "{name}");
-        let most = if name == "CouponUsage" { 60 } else { 11 };
+        // What is asked once in a while may cost more than what every conversion asks.
+        let most = match name {
+            "CreditsRead" | "CreditsReverted" => 190,
+            "CouponUsage" | "OrderRead" | "OrdersChanged" => 60,
+            _ => 11,
+        };
         assert!(said <= most, "{name} is too dear");
     }
 }

@@ -1,0 +1,81 @@
+//! What people read about orders and what comes back of them.
+
+/// A problem's title, and what to do about it.
+type Text = (&'static str, &'static str);
+
+pub fn english(code: &str) -> Option<Text> {
+    Some(match code {
+        "order-busy" => (
+            "Being worked on",
+            "Another step on this order, or another credit of its customer, is under way. Look \
+             again in a moment.",
+        ),
+        "already-reverted" => (
+            "Already given back",
+            "What was chosen is back already, or on its way. Look at the order again.",
+        ),
+        "nothing-to-revert" => ("Nothing to give back", "Nothing that was chosen can come back."),
+        "order-not-cancellable" => (
+            "Not cancelled",
+            "Shopify does not cancel this order. Nothing was given back. Look at it in Shopify.",
+        ),
+        "order-already-cancelled" => (
+            "Cancelled before",
+            "The order is cancelled already. Give back what was applied to it instead.",
+        ),
+        "credit-expired" => {
+            ("Run out", "What was chosen has run out. Extend it to a new date, or leave it out.")
+        }
+        "approval-needed" => (
+            "A second person must approve",
+            "So much is above the shop's threshold. It waits in the approvals for somebody else.",
+        ),
+        "own-approval" => {
+            ("Somebody else must approve", "Nobody approves what they asked for themselves.")
+        }
+        _ => return None,
+    })
+}
+
+pub fn japanese(code: &str) -> Option<Text> {
+    Some(match code {
+        "order-busy" => ("処理中です", "この注文の別の処理が進行中です。"),
+        "already-reverted" => ("返還済みです", "選択した分はすでに返還済みか、返還処理中です。"),
+        "nothing-to-revert" => {
+            ("返還するものがありません", "選択した分に返還できるものがありません。")
+        }
+        "order-not-cancellable" => (
+            "キャンセルできません",
+            "Shopifyがこの注文をキャンセルしませんでした。何も返還していません。",
+        ),
+        "order-already-cancelled" => (
+            "キャンセル済みです",
+            "この注文はすでにキャンセルされています。返還の操作を行ってください。",
+        ),
+        "credit-expired" => (
+            "期限切れです",
+            "選択した分は期限が切れています。期限を延長するか、選択から外してください。",
+        ),
+        "approval-needed" => {
+            ("承認が必要です", "しきい値を超えるため、別の担当者の承認を待っています。")
+        }
+        "own-approval" => ("承認できません", "ご自身の申請は承認できません。"),
+        _ => return None,
+    })
+}
+
+pub fn chinese(code: &str) -> Option<Text> {
+    Some(match code {
+        "order-busy" => {
+            ("處理中", "這筆訂單的另一個步驟，或該顧客的另一筆購物金正在處理，請稍後再看。")
+        }
+        "already-reverted" => ("已返還", "所選項目已返還，或正在返還。請再看一次訂單。"),
+        "nothing-to-revert" => ("沒有可返還的項目", "所選項目都無法返還。"),
+        "order-not-cancellable" => ("無法取消", "Shopify 沒有取消這筆訂單，也沒有返還任何項目。"),
+        "order-already-cancelled" => ("已取消", "這筆訂單已經取消。請改為返還已套用的項目。"),
+        "credit-expired" => ("已過期", "所選項目已過期。請延長期限，或不要選取。"),
+        "approval-needed" => ("需要核准", "超過商店的門檻，正在等待其他人員核准。"),
+        "own-approval" => ("無法核准", "不能核准自己提出的申請。"),
+        _ => return None,
+    })
+}
