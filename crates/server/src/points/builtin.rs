@@ -114,6 +114,6 @@ fn wanted<'a>(order: &PointsOrder<'a>) -> Wanted<'a> {
         points: order.points,
         reference: order.reference,
         reason: order.reason,
-        expires_at: None,
+        expires_at: order.expires_at,
     }
 }

@@ -226,7 +226,7 @@ async fn crash(commits: i32, after: bool) -> anyhow::Result<()> {
     let store: Arc<dyn Store> = Arc::new(Journal::new(database.clone()));
     let whole = engine(Arc::clone(&store), peers(&world, &database));
     let row = settle(&whole, id, Duration::from_secs(60)).await?;
-    let code = &row.flow.terms().code;
+    let code = &row.flow.terms().expect("a coupon").code;
     let deduction = Reference::of_conversion(code);
     let live = async || {
         let books = world.books().await?;
@@ -299,6 +299,7 @@ async fn a_movement_whose_time_is_over_is_not_made() -> anyhow::Result<()> {
         points: Points::new(500).unwrap_or(Points::ZERO),
         reference: &reference,
         reason: "Coupon conversion",
+        expires_at: None,
     };
     let answer = points.deduct(order(), Duration::ZERO).await;
     let late = Answer::Refused(Refusal::Other("too_late".to_owned()));

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 /// The demo's order of things: a coupon that is issued, and stands in `status`.
 async fn coupon(journal: &Journal, client: &tokio_postgres::Client, status: Status) -> Terms {
     let start = engine::conformance::start(1, 1);
-    let terms = start.flow.terms().clone();
+    let terms = start.flow.terms().expect("a conversion").clone();
     assert!(matches!(journal.begin(start).await, Ok(Begun::Started(_))));
     let sql = format!(
         "UPDATE coupon SET node = 1, status = '{}'; UPDATE flow SET due_at = NULL",

@@ -149,7 +149,10 @@ async fn coupons_of(database: &Database, now: At, told: &mut Told) -> anyhow::Re
         let filter = coupons::Filter { tab, ..filter.clone() };
         told.add(coupons::list(database, &shop(), filter).await?);
     }
-    let before = reads::Before { at: start(3).flow.terms().created_at, key: "7".to_owned() };
+    let before = reads::Before {
+        at: start(3).flow.terms().expect("a conversion").created_at,
+        key: "7".to_owned(),
+    };
     let narrowed = coupons::Filter {
         customer: Some(CustomerId(12)),
         from: Some(At(0)),
