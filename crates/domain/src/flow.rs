@@ -84,6 +84,17 @@ impl Flow {
         }
     }
 
+    /// When what it is about began: the coupon's conversion, or the order.
+    pub fn about_since(&self) -> At {
+        match self {
+            Flow::Reversal(flow) => flow.terms.placed_at,
+            Flow::Conversion(flow) => flow.terms.created_at,
+            Flow::Cancellation(flow) => flow.terms.coupon.terms.created_at,
+            Flow::Hold(flow) => flow.terms.coupon.terms.created_at,
+            Flow::Ending(flow) => flow.terms.coupon.terms.created_at,
+        }
+    }
+
     /// The reversal, where it is one.
     pub fn reversal(&self) -> Option<&Reversal> {
         match self {

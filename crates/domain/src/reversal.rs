@@ -53,6 +53,8 @@ pub struct Terms {
     pub order: OrderId,
     /// As people call it: `#1001`.
     pub name: String,
+    /// When the order was placed.
+    pub placed_at: At,
     pub by: Actor,
     /// `None`: the order is cancelled already, or stays.
     pub cancel: Option<Cancel>,

@@ -171,8 +171,8 @@ impl Engine {
     }
 
     /// Whether the same effect may have been sent after the backup that the store comes from.
-    fn remembers_less(&self, row: &Row) -> bool {
-        self.restored_at.is_some_and(|restored| row.flow.terms().created_at < restored)
+    pub(crate) fn remembers_less(&self, row: &Row) -> bool {
+        self.restored_at.is_some_and(|restored| row.flow.about_since() < restored)
     }
 
     /// Nothing is sent that could still be under way when the lease is over.

@@ -29,6 +29,7 @@ impl Engine {
         flow: &Reversal,
         effect: Effect,
         fresh: bool,
+        remembers_less: bool,
         limit: Duration,
     ) -> Outcome {
         match effect {
@@ -48,7 +49,12 @@ impl Engine {
                 None => nothing_to_send(),
             },
             Effect::SettleCredit { since } => match wanted(flow) {
-                Some(order) => self.settle_credit(peers, flow, order, since, fresh, limit).await,
+                Some(order) => {
+                    // Ours may be as old as the order.
+                    let from = if remembers_less { flow.terms.placed_at } else { since };
+                    let shop = &flow.terms.shop;
+                    self.settle_credit(peers, shop, order, (since, from), fresh, limit).await
+                }
                 None => nothing_to_send(),
             },
             _ => nothing_to_send(),
@@ -88,9 +94,9 @@ impl Engine {
     async fn settle_credit(
         &self,
         peers: &Peers,
-        flow: &Reversal,
+        shop: &ShopId,
         order: CreditOrder,
-        since: At,
+        (since, from): (At, At),
         fresh: bool,
         limit: Duration,
     ) -> Outcome {
@@ -98,7 +104,7 @@ impl Engine {
             return Outcome::Wait { until: since.plus(FIRST_LOOK) };
         }
         let age = self.clock.now().since(since);
-        let from = At(since.0 - i64::try_from(SKEW.as_micros()).unwrap_or(0)).floor_second();
+        let from = At(from.0 - i64::try_from(SKEW.as_micros()).unwrap_or(0)).floor_second();
         let found = match peers.orders.credits(order, from, limit).await {
             Answer::Done(found) => found,
             _ if age >= CREDIT_HORIZON * 7 => {
@@ -106,7 +112,7 @@ impl Engine {
             }
             _ => return self.look_later(since),
         };
-        let found = match self.strangers(&flow.terms.shop, found).await {
+        let found = match self.strangers(shop, found).await {
             Ok(found) => found,
             Err(error) => return Outcome::failed(error, Input::Parked(Reason::CreditsUnknown)),
         };

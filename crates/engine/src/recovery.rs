@@ -145,7 +145,10 @@ impl Engine {
             | Effect::LookCredits
             | Effect::Credit
             | Effect::SettleCredit { .. } => match row.flow.reversal() {
-                Some(flow) => self.about_order(peers, flow, effect, fresh, limit).await,
+                Some(flow) => {
+                    let less = self.remembers_less(row);
+                    self.about_order(peers, flow, effect, fresh, less, limit).await
+                }
                 None => nothing_to_send(),
             },
         }
