@@ -389,7 +389,7 @@ impl Reversal {
         if let State::Ended { done } = &next {
             facts.push(Fact::ReversalEnded);
             let came = |of: &Outcome| !matches!(of, Outcome::Lapsed | Outcome::Short);
-            if self.terms.notify && (done.iter().any(came) || self.terms.items.is_empty()) {
+            if self.terms.notify && done.iter().any(came) {
                 facts.push(Fact::Notify(Notice::OrderReversed));
             }
         }

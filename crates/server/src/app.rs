@@ -49,11 +49,9 @@ const ATTEMPTS_A_MINUTE: std::num::NonZeroU32 = std::num::NonZeroU32::MIN.satura
 /// One shop at work.
 pub struct Shop {
     pub id: ShopId,
-    /// As Shopify names it: `example.myshopify.com`.
-    pub domain: String,
     pub zone: TimeZone,
     pub locale: String,
-    /// The shop's name on the web, where no other is known.
+    /// As Shopify names it: `example.myshopify.com`. The shop's name where no other is known.
     pub domain: String,
     pub rules: Rules,
     pub mail: ShopMail,
@@ -253,7 +251,6 @@ fn open_shop(
         domain: config.domain,
         zone: config.zone,
         locale: config.locale,
-        domain: config.domain,
         rules: config.rules,
         mail: config.mail,
         jwt_secret: config.jwt_secret,

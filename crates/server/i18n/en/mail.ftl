@@ -19,6 +19,7 @@ mail-row-until = Valid until
 mail-row-used = Points used
 mail-row-refunded = Refunded points
 mail-row-returned = Returned points
+mail-row-returned-credit = Returned store credit
 mail-row-balance = Current balance
 mail-row-order = Order
 
@@ -34,6 +35,9 @@ mail-issued-after = Enter the code at checkout, or show it at the till. It can b
 
 mail-reversed-subject = Points from your cancelled order have been returned
 mail-reversed-lead = { $points } points are back on your account.
+mail-reversed-lead-both = { $points } points and store credit of { $amount } are back on your account.
+mail-reversed-subject-credit = Store credit from your cancelled order has been returned
+mail-reversed-lead-credit = Store credit of { $amount } is back on your account.
 mail-reversed-after = The coupon that was used in the order stays used.
 
 mail-reminder-subject = Your coupon expires on { $date }
@@ -62,4 +66,11 @@ mail-alert-usage-unknown = Nobody can tell whether a coupon was used
 mail-alert-used-after-cancel = A cancelled coupon was used
 mail-alert-used-twice = A coupon was used in two orders
 mail-alert-mail-undelivered = A mail could not be delivered
+mail-alert-order-not-cancelled = Nobody can tell whether Shopify cancels an order
+mail-alert-credits-unknown = Shopify does not say what store credit it has given back
+mail-alert-credit-unclear = Store credit was sent, and nobody can tell whether it arrived
+mail-alert-credit-twice = Store credit came back twice
+mail-alert-customer-data-requested = A customer asks for their data
+mail-alert-app-uninstalled = The app was uninstalled from the store
+mail-alert-shop-redact-requested = Shopify asks to erase the store’s data
 mail-alert-other = Something needs a look

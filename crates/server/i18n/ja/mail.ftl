@@ -19,6 +19,7 @@ mail-row-until = 有効期限
 mail-row-used = 交換ポイント
 mail-row-refunded = 返還ポイント
 mail-row-returned = 返還ポイント
+mail-row-returned-credit = 返還ストアクレジット
 mail-row-balance = 現在の残高
 mail-row-order = ご注文番号
 
@@ -34,6 +35,9 @@ mail-issued-after = ご購入手続きでコードを入力するか、店頭で
 
 mail-reversed-subject = ご注文のキャンセルに伴いポイントを返還しました
 mail-reversed-lead = { $points }ポイントをお客様の残高に返還しました。
+mail-reversed-lead-both = { $points }ポイントと{ $amount }のストアクレジットを返還しました。
+mail-reversed-subject-credit = ご注文のキャンセルに伴いストアクレジットを返還しました
+mail-reversed-lead-credit = { $amount }のストアクレジットを返還しました。
 mail-reversed-after = ご注文に使われたクーポンは使用済みのままです。
 
 mail-reminder-subject = クーポンの有効期限は{ $date }です
@@ -62,4 +66,11 @@ mail-alert-usage-unknown = クーポンの使用状況を確認できません
 mail-alert-used-after-cancel = キャンセル後に使われたクーポンがあります
 mail-alert-used-twice = 2件の注文で使われたクーポンがあります
 mail-alert-mail-undelivered = メールを配信できませんでした
+mail-alert-order-not-cancelled = 注文がキャンセルされたか確認できません
+mail-alert-credits-unknown = 返還済みのストアクレジットを確認できません
+mail-alert-credit-unclear = ストアクレジットが届いたか確認できません
+mail-alert-credit-twice = ストアクレジットが二重に返還されました
+mail-alert-customer-data-requested = 顧客データの開示請求があります
+mail-alert-app-uninstalled = ストアからアプリが削除されました
+mail-alert-shop-redact-requested = ストアデータの削除請求があります
 mail-alert-other = 確認が必要です

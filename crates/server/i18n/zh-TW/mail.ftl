@@ -19,6 +19,7 @@ mail-row-until = 有效期限
 mail-row-used = 使用點數
 mail-row-refunded = 退還點數
 mail-row-returned = 退還點數
+mail-row-returned-credit = 退還購物金
 mail-row-balance = 目前餘額
 mail-row-order = 訂單編號
 
@@ -34,6 +35,9 @@ mail-issued-after = 結帳時輸入代碼，或在門市出示即可。僅限使
 
 mail-reversed-subject = 訂單取消，點數已退還
 mail-reversed-lead = { $points } 點已退還至您的帳戶。
+mail-reversed-lead-both = { $points } 點與{ $amount }購物金已退還至您的帳戶。
+mail-reversed-subject-credit = 訂單取消，購物金已退還
+mail-reversed-lead-credit = { $amount }購物金已退還至您的帳戶。
 mail-reversed-after = 該訂單使用的優惠券仍為已使用。
 
 mail-reminder-subject = 您的優惠券將於 { $date }到期
@@ -62,4 +66,11 @@ mail-alert-usage-unknown = 無法確認優惠券是否已使用
 mail-alert-used-after-cancel = 已取消的優惠券被使用
 mail-alert-used-twice = 同一張優惠券用於兩筆訂單
 mail-alert-mail-undelivered = 郵件無法送達
+mail-alert-order-not-cancelled = 無法確認訂單是否已取消
+mail-alert-credits-unknown = 無法確認已退還的購物金
+mail-alert-credit-unclear = 無法確認購物金是否已入帳
+mail-alert-credit-twice = 購物金重複退還
+mail-alert-customer-data-requested = 顧客要求提供個人資料
+mail-alert-app-uninstalled = 應用程式已從商店移除
+mail-alert-shop-redact-requested = Shopify 要求刪除商店資料
 mail-alert-other = 有事項需要查看

@@ -12,7 +12,11 @@ use crate::{
         outbox::{Content, Digest, Mail},
     },
 };
-use domain::{CustomerId, Flow, FlowId, Terms, coupon::Status};
+use domain::{
+    CustomerId, Flow, FlowId, Money, PosId, Reversal, Terms,
+    coupon::Status,
+    reversal::{Item, Outcome},
+};
 use engine::{ports::Answer, store::StoreError};
 use lettre::{Address, message::Mailbox};
 use std::time::Duration;
@@ -20,18 +24,28 @@ use std::time::Duration;
 const CONTACT_LIMIT: Duration = Duration::from_secs(10);
 const BALANCE_LIMIT: Duration = Duration::from_secs(5);
 
-/// What a mail tells of a coupon.
+/// What a mail tells.
 struct Source {
-    terms: Terms,
+    customer: CustomerId,
     news: News,
+    /// Whose balance it tells, if any.
+    pos_id: Option<PosId>,
     /// The balance as the flow left it, for the case that it cannot be read.
     left: Option<i64>,
 }
 
 enum News {
-    Issued,
-    Cancelled { refunded: bool },
-    Expiring,
+    Issued(Terms),
+    Cancelled { terms: Terms, refunded: bool },
+    Expiring(Terms),
+    Reversed(Came),
+}
+
+/// What came back of an order.
+struct Came {
+    order: String,
+    points: i64,
+    credit: Option<Money>,
 }
 
 /// Who reads it.
@@ -60,7 +74,7 @@ pub async fn compose(app: &App, mail: &Mail) -> Result<(Mailbox, Letter), Failur
         return Ok((to, alert(app, shop, digest).await?));
     }
     let source = source(app, shop, mail).await?;
-    let (address, who) = contact(shop, source.terms.customer).await?;
+    let (address, who) = contact(shop, source.customer).await?;
     let to = Mailbox::new(who.name.clone(), address);
     let balance = balance(shop, &source).await;
     Ok((to, letter(app, shop, &source, who, balance)))
@@ -76,7 +90,7 @@ pub async fn preview(app: &App, mail: &Mail) -> Result<Letter, Failure> {
         return alert(app, shop, digest).await;
     }
     let source = source(app, shop, mail).await?;
-    let customer = source.terms.customer;
+    let customer = source.customer;
     let known = customers::find(&app.database, &shop.id, customer).await.map_err(store)?;
     let who = Who {
         name: known.as_ref().and_then(|known| known.name.clone()),
@@ -97,23 +111,51 @@ async fn source(app: &App, shop: &Shop, mail: &Mail) -> Result<Source, Failure> 
             {
                 return Err(Failure::Never("no-longer-true"));
             }
-            Ok(Source { terms: found.terms, news: News::Expiring, left: None })
+            let customer = found.terms.customer;
+            Ok(Source { customer, news: News::Expiring(found.terms), pos_id: None, left: None })
         }
         Content::Notice { flow, .. } => {
             let id = FlowId::parse(flow).ok_or(Failure::Never("unknown-flow"))?;
             let row = app.engine.store.load(id).await.map_err(store)?;
             let row = row.ok_or(Failure::Never("unknown-flow"))?;
-            let news = match &row.flow {
-                Flow::Conversion(_) => News::Issued,
-                Flow::Cancellation(flow) => News::Cancelled { refunded: flow.terms.refund },
+            let (news, pos_id) = match &row.flow {
+                Flow::Conversion(flow) => {
+                    (News::Issued(flow.terms.clone()), Some(flow.terms.pos_id.clone()))
+                }
+                Flow::Cancellation(flow) => {
+                    let (terms, refunded) = (flow.terms.coupon.terms.clone(), flow.terms.refund);
+                    let pos_id = terms.pos_id.clone();
+                    (News::Cancelled { terms, refunded }, Some(pos_id))
+                }
+                Flow::Reversal(flow) => reversed(flow),
                 // Announced by a newer version, which knows what to say.
                 _ => return Err(Failure::Later("unknown-notice".to_owned())),
             };
             let left = row.flow.balance().map(|balance| balance.get());
-            Ok(Source { terms: row.flow.terms().clone(), news, left })
+            Ok(Source { customer: row.customer(), news, pos_id, left })
         }
         Content::Digest(_) => Err(Failure::Never("unknown-notice")),
     }
+}
+
+/// What came back, and whose points they are.
+fn reversed(flow: &Reversal) -> (News, Option<PosId>) {
+    let mut came = Came { order: flow.terms.name.clone(), points: 0, credit: None };
+    let mut whose = None;
+    for (item, outcome) in flow.terms.items.iter().zip(flow.done()) {
+        match (item, outcome) {
+            (Item::Points { pos_id, points, .. }, Outcome::Moved(_)) => {
+                came.points += points.get();
+                whose = Some(pos_id.clone());
+            }
+            (Item::Credit { amount, .. }, Outcome::Credited { .. } | Outcome::ByShopify) => {
+                let before = came.credit.map_or(0, |credit| credit.minor);
+                came.credit = Some(Money { minor: before + amount.minor, ..*amount });
+            }
+            _ => {}
+        }
+    }
+    (News::Reversed(came), whose)
 }
 
 async fn contact(shop: &Shop, customer: CustomerId) -> Result<(Address, Who), Failure> {
@@ -130,10 +172,7 @@ async fn contact(shop: &Shop, customer: CustomerId) -> Result<(Address, Who), Fa
 
 /// The balance as the points book says it now; else as the flow left it; else nothing is said.
 async fn balance(shop: &Shop, source: &Source) -> Option<i64> {
-    if matches!(source.news, News::Expiring) {
-        return None;
-    }
-    match shop.peers.points.balance(&source.terms.pos_id, BALANCE_LIMIT).await {
+    match shop.peers.points.balance(source.pos_id.as_ref()?, BALANCE_LIMIT).await {
         Answer::Done(balance) => Some(balance.get()),
         Answer::Refused(_) | Answer::Unknown(_) => source.left,
     }
@@ -154,12 +193,15 @@ fn reader(app: &App, shop: &Shop, who: Who) -> Reader {
 
 fn letter(app: &App, shop: &Shop, source: &Source, who: Who, balance: Option<i64>) -> Letter {
     let reader = reader(app, shop, who);
-    match source.news {
-        News::Issued => letters::issued::letter(&reader, &source.terms, balance),
-        News::Cancelled { refunded } => {
-            letters::cancelled::letter(&reader, &source.terms, refunded, balance)
+    match &source.news {
+        News::Issued(terms) => letters::issued::letter(&reader, terms, balance),
+        News::Cancelled { terms, refunded } => {
+            letters::cancelled::letter(&reader, terms, *refunded, balance)
         }
-        News::Expiring => letters::expiring::letter(&reader, &source.terms),
+        News::Expiring(terms) => letters::expiring::letter(&reader, terms),
+        News::Reversed(Came { order, points, credit }) => {
+            letters::reversed::letter(&reader, order, *points, *credit, balance)
+        }
     }
 }
 
@@ -167,7 +209,7 @@ async fn alert(app: &App, shop: &Shop, digest: &Digest) -> Result<Letter, Failur
     let mut codes = Vec::new();
     for flow in digest.flows.iter().filter_map(|flow| FlowId::parse(flow)) {
         let row = app.engine.store.load(flow).await.map_err(store)?;
-        codes.extend(row.map(|row| row.flow.terms().code.to_string()));
+        codes.extend(row.map(|row| row.flow.subject().to_owned()));
     }
     codes.sort();
     codes.dedup();

@@ -46,7 +46,7 @@ async fn issue(
 ) -> anyhow::Result<String> {
     let journal = Journal::new(database.clone());
     let start = engine::conformance::start(n, u64::try_from(n)?);
-    let mut terms = start.flow.terms().clone();
+    let mut terms = start.flow.terms().expect("a conversion").clone();
     terms.created_at = At(NOON.0 - i64::try_from(age.as_micros())?);
     terms.expires_at = NOON.plus(left);
     let flow = Flow::Conversion(domain::Conversion::accept(terms, false));
@@ -61,7 +61,7 @@ async fn issue(
         let commit = Commit { row: row.clone(), at: NOON, event, facts: step.facts };
         journal.commit(&commit).await?;
     }
-    Ok(row.flow.terms().code.to_string())
+    Ok(row.flow.subject().to_owned())
 }
 
 /// As the service asks: largest number of days first.

@@ -195,7 +195,12 @@ fn letter() -> server::mail::Letter {
         shop: "Example Shop".to_owned(),
         contact: "help@example.test".to_owned(),
     };
-    letters::cancelled::letter(&reader, start.flow.terms(), true, Some(1_250))
+    letters::cancelled::letter(
+        &reader,
+        start.flow.terms().expect("a conversion"),
+        true,
+        Some(1_250),
+    )
 }
 
 #[tokio::test]

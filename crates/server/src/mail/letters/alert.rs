@@ -7,7 +7,7 @@ use super::{
 use crate::store::outbox::Digest;
 
 /// The reasons that have a sentence of their own.
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 18] = [
     "no_look_up",
     "look_up_down",
     "contradiction",
@@ -19,6 +19,13 @@ const KNOWN: [&str; 11] = [
     "used_after_cancel",
     "used_twice",
     "mail_undelivered",
+    "order_not_cancelled",
+    "credits_unknown",
+    "credit_unclear",
+    "credit_twice",
+    "customer_data_requested",
+    "app_uninstalled",
+    "shop_redact_requested",
 ];
 
 /// The cases of one reason since the last digest; `codes` are the coupons of the first of them.

@@ -58,6 +58,7 @@ fn digest(reason: &str, count: usize) -> Digest {
 
 fn every(language: Language) -> Vec<(&'static str, Letter)> {
     let (reader, terms) = (reader(language), terms());
+    let credit = Some(Money { minor: 1_300, currency: Currency::JPY });
     let nobody = Reader { name: None, ..reader.clone() };
     let codes = ["70934-AB12CD-500".to_owned(), "70934-XY34ZW-1000".to_owned()];
     let reviews = || "https://kaeru.example.test/admin/reviews".to_owned();
@@ -66,7 +67,9 @@ fn every(language: Language) -> Vec<(&'static str, Letter)> {
         ("cancelled-kept", cancelled::letter(&nobody, &terms, false, None)),
         ("issued", issued::letter(&reader, &terms, Some(750))),
         ("expiring", expiring::letter(&reader, &terms)),
-        ("reversed", reversed::letter(&reader, "#1001", 500, Some(1_250))),
+        ("reversed", reversed::letter(&reader, "#1001", 500, None, Some(1_250))),
+        ("reversed-both", reversed::letter(&reader, "#1001", 500, credit, Some(1_250))),
+        ("reversed-credit", reversed::letter(&reader, "#1001", 0, credit, None)),
         ("alert", alert::letter(&reader, &digest("no_look_up", 14), &codes, reviews())),
         ("alert-one", alert::letter(&reader, &digest("from_the_future", 1), &[], reviews())),
     ]
