@@ -5,7 +5,8 @@ use anyhow::{Context, bail};
 use domain::{CustomerId, Role, ShopId};
 use engine::ports::Clock;
 use server::{
-    app::App, clock::SystemClock, config::Config, expiry, ids, mail, orders, points, sealer, store::Database, telemetry, web, webhooks, worker,
+    app::App, clock::SystemClock, config::Config, expiry, ids, mail, orders, points, sealer,
+    store::Database, telemetry, web, webhooks, worker,
 };
 use std::{
     future::Future,

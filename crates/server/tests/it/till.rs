@@ -180,7 +180,8 @@ async fn other(idempotency: bool, commits: i32, after: bool) -> anyhow::Result<(
     let seized = store.seize(row.id, later, engine::LEASE).await?.context("the flow")?;
     let _ = whole.drive(seized, false).await;
     let row = settle(&whole, row.id, Duration::from_secs(60)).await?;
-    let spent = service.found(Reference::of_conversion(&row.flow.terms().code).as_str()).await?;
+    let code = domain::Code::from(row.flow.subject());
+    let spent = service.found(Reference::of_conversion(&code).as_str()).await?;
     match state(&row) {
         State::Completed { .. } => anyhow::ensure!(spent == [-500], "{spent:?}"),
         other => anyhow::ensure!(spent.is_empty(), "{other:?}: {spent:?}"),
