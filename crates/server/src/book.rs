@@ -116,6 +116,30 @@ impl Book {
         }
     }
 
+    /// A balance from the book that was used before. `said`: the row that it comes from.
+    pub fn opening(
+        &self,
+        customer: &PosId,
+        reference: Reference,
+        asked: Asked,
+        said: String,
+        now: At,
+    ) -> Order {
+        Order {
+            holder: self.holder(customer),
+            reference,
+            asked,
+            reason: "Opening balance".to_owned(),
+            by: Actor::System,
+            fingerprint: said,
+            now,
+            zone: self.zone.clone(),
+            in_time: None,
+            audit: None,
+            answer: None,
+        }
+    }
+
     /// Takes points.
     pub fn deduction(&self, wanted: &Wanted<'_>) -> Order {
         let asked = Asked::Spend { amount: wanted.points.get(), to: Counter::Redeemed };

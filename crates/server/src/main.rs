@@ -64,6 +64,10 @@ enum Command {
         #[arg(long)]
         to: String,
     },
+    /// Opening balances from a CSV file into the built-in points book
+    Import(commands::import::Import),
+    /// A shop's books as CSV
+    Export(commands::export::Export),
     /// Staff accounts
     #[command(subcommand)]
     Staff(commands::staff::Staff),
@@ -109,6 +113,8 @@ fn main() -> ExitCode {
             cli::run(commands::restore::run(&configured.config, file))
         }
         Command::Move { from, to } => cli::run(commands::carry::run(&from, &to)),
+        Command::Import(command) => cli::run(commands::import::run(command)),
+        Command::Export(command) => cli::run(commands::export::run(command)),
         Command::Staff(command) => cli::run(commands::staff::run(command)),
         Command::Audit(command) => cli::run(commands::audit::run(command)),
         Command::Token(Token::Customer { shop, customer, configured }) => {

@@ -5,7 +5,7 @@ mod rows;
 
 pub use reads::{
     Balance, History, Lot as LotRow, MovementRow, accounts, balance, balance_as_of, find, history,
-    is_known, lots, movement,
+    is_known, lots, movement, opening,
 };
 
 use super::{

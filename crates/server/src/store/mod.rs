@@ -10,6 +10,7 @@ pub mod customers;
 pub mod expiry;
 mod facts;
 pub mod inbox;
+pub mod export;
 pub mod journal;
 pub mod ledger;
 pub mod lineage;

@@ -10,6 +10,7 @@ mod disk;
 mod expiry;
 mod faults;
 mod http_api;
+mod import;
 mod kill;
 mod laws;
 mod ledger;

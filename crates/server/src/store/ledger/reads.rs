@@ -183,3 +183,12 @@ pub async fn accounts(
     };
     Ok(lines.iter().map(read).collect::<Result<_, _>>()?)
 }
+
+/// How many opening balances were brought from another book, and their points.
+pub async fn opening(database: &Database, shop: &ShopId) -> Result<(i64, i64), StoreError> {
+    let sql = "SELECT count(*), CAST(coalesce(sum(amount), 0) AS BIGINT) FROM point_movement \
+        WHERE shop = ?1 AND unit = 'points' AND counter = 'opening'";
+    let lines = database.read(sql, values![shop.0.clone()].to_vec()).await?;
+    let Some(line) = lines.first() else { return Ok((0, 0)) };
+    Ok((line.int(0)?, line.int(1)?))
+}
