@@ -19,6 +19,7 @@ pub mod secrets;
 pub mod shopify;
 pub mod store;
 pub mod telemetry;
+pub mod totp;
 pub mod web;
 pub mod webhooks;
 pub mod worker;

@@ -16,13 +16,18 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// 256 random bits, as text.
-pub fn token() -> String {
+/// 256 random bits.
+pub fn bytes() -> [u8; 32] {
     let mut bytes = [0; 32];
     for chunk in bytes.chunks_exact_mut(8) {
         chunk.copy_from_slice(&ids::random().to_le_bytes());
     }
-    hex(&bytes)
+    bytes
+}
+
+/// The same as text.
+pub fn token() -> String {
+    hex(&bytes())
 }
 
 /// What is stored of a token: it has enough bits of its own to need no salt.

@@ -9,8 +9,9 @@ use server::{
     config::Config,
     ids, secrets,
     store::{
-        Database, audit,
+        Database, audit, second_factor,
         staff::{self, Account, Change},
+        tokens::{self, New},
     },
 };
 use std::{io::IsTerminal, path::Path, time::Duration};
@@ -48,6 +49,15 @@ pub enum Staff {
     },
     /// A new password, read like that of a new account
     ResetPassword {
+        #[arg(long)]
+        shop: String,
+        #[arg(long)]
+        email: String,
+        #[command(flatten)]
+        configured: crate::Configured,
+    },
+    /// No second factor any more: for who lost the telephone
+    ResetSecondFactor {
         #[arg(long)]
         shop: String,
         #[arg(long)]
@@ -121,6 +131,15 @@ pub async fn run(command: Staff) -> anyhow::Result<()> {
             let change = Change::Password(secrets::hash(password()?).await?);
             alter(&database, &shop, &email, change, "staff.reset_password").await?;
             println!("{email} has a new password, and is signed out everywhere.");
+        }
+        Staff::ResetSecondFactor { shop, email, configured } => {
+            let (database, shop) = open(&configured.config, shop).await?;
+            let account = account(&database, &shop, &email).await?;
+            let entry = entry(&shop, "staff.reset_second_factor", &email);
+            if !second_factor::remove(&database, account, entry).await? {
+                bail!("--email: {email} has no second factor");
+            }
+            println!("{email} signs in with the password alone now.");
         }
         Staff::Token { shop, email, name, days, configured } => {
             let (database, shop) = open(&configured.config, shop).await?;
@@ -218,6 +237,13 @@ async fn alter(
     bail!("--email: {email} has no account in {shop}")
 }
 
+async fn account(database: &Database, shop: &ShopId, email: &str) -> anyhow::Result<Account> {
+    let key = staff::email_key(email);
+    let accounts = staff::list(database, shop).await?;
+    let found = accounts.into_iter().find(|account| account.email == key);
+    found.with_context(|| format!("--email: {email} has no account in {shop}"))
+}
+
 async fn token(
     database: &Database,
     shop: &ShopId,
@@ -225,13 +251,12 @@ async fn token(
     name: String,
     days: u32,
 ) -> anyhow::Result<String> {
-    let key = staff::email_key(email);
-    let accounts = staff::list(database, shop).await?;
-    let found = accounts.into_iter().find(|account| account.email == key);
-    let account = found.with_context(|| format!("--email: {email} has no account in {shop}"))?;
+    let account = account(database, shop, email).await?;
     let token = secrets::token();
     let entry = entry(shop, "staff.token", email);
     let until = entry.at.plus(Duration::from_secs(86_400 * u64::from(days)));
-    staff::add_token(database, secrets::digest(&token), account, name, until, entry).await?;
+    let new =
+        New { token: secrets::digest(&token), account, name, scopes: None, expires_at: until };
+    tokens::add(database, new, entry).await?;
     Ok(token)
 }

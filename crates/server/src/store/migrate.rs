@@ -37,6 +37,7 @@ const CHANGES: &[Change] = &changes![
     "0015_audit_seal",
     "0010_webhooks",
     "0011_orders",
+    "0016_second_factor",
 ];
 
 const REMEMBER: &str = "CREATE TABLE IF NOT EXISTS schema_migration \

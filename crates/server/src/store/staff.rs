@@ -20,10 +20,10 @@ pub struct Account {
     pub disabled_at: Option<At>,
 }
 
-const COLUMNS: &str = "staff.shop, staff.id, staff.email, staff.name, staff.role, \
+pub(super) const COLUMNS: &str = "staff.shop, staff.id, staff.email, staff.name, staff.role, \
     staff.language, staff.created_at, staff.disabled_at";
 
-fn account(line: &Line) -> Result<Account, DbError> {
+pub(super) fn account(line: &Line) -> Result<Account, DbError> {
     let role = line.text(4)?;
     Ok(Account {
         shop: ShopId(line.text(0)?.to_owned()),
@@ -281,58 +281,38 @@ pub async fn close_session(
     database.write(Close(token.to_owned(), entry)).await
 }
 
-/// Whose personal token that is, if it is still good.
-pub async fn by_token(
-    database: &Database,
-    token: &str,
-    now: At,
-) -> Result<Option<Account>, StoreError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM staff_token JOIN staff ON staff.shop = staff_token.shop \
-         AND staff.id = staff_token.staff WHERE staff_token.token = ?1 \
-         AND staff_token.expires_at > ?2 AND staff.disabled_at IS NULL"
-    );
-    let lines = database.read(sql, values![token.to_owned(), now].to_vec()).await?;
-    Ok(lines.first().map(account).transpose()?)
-}
+struct CloseAll(ShopId, i64, audit::Entry);
 
-struct AddToken {
-    token: String,
-    account: Account,
-    name: String,
-    expires_at: At,
-    entry: audit::Entry,
-}
-
-const TOKEN_ADD: &str = "INSERT INTO staff_token (token, shop, staff, name, created_at, \
-    expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-
-impl Work for AddToken {
+impl Work for CloseAll {
     type Output = ();
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<End<()>, DbError> {
-        let values = values![
-            self.token.as_str(),
-            self.account.shop.as_str(),
-            self.account.id,
-            self.name.as_str(),
-            self.entry.at,
-            self.expires_at,
-        ];
-        let insert = Statement { sql: TOKEN_ADD, values: values.to_vec() };
-        tx.run(&[insert, audit::statement(&self.entry)]).await?;
+        let sql = "DELETE FROM staff_session WHERE shop = ?1 AND staff = ?2 RETURNING token";
+        tx.rows(sql, &values![self.0.as_str(), self.1]).await?;
+        tx.run(&[audit::statement(&self.2)]).await?;
         Ok(End::Commit(()))
     }
 }
 
-/// Gives the account a personal token. `token` is a digest.
-pub async fn add_token(
+/// Signs the account out everywhere.
+pub async fn close_all(
     database: &Database,
-    token: String,
-    account: Account,
-    name: String,
-    expires_at: At,
+    account: &Account,
     entry: audit::Entry,
 ) -> Result<(), StoreError> {
-    database.write(AddToken { token, account, name, expires_at, entry }).await
+    database.write(CloseAll(account.shop.clone(), account.id, entry)).await
+}
+
+/// When each session of the account began, and when it was used last; the newest first.
+pub async fn sessions(
+    database: &Database,
+    account: &Account,
+    now: At,
+) -> Result<Vec<(At, At)>, StoreError> {
+    let sql = "SELECT created_at, seen_at FROM staff_session \
+        WHERE shop = ?1 AND staff = ?2 AND expires_at > ?3 ORDER BY created_at DESC";
+    let lines =
+        database.read(sql, values![account.shop.0.clone(), account.id, now].to_vec()).await?;
+    let read = |line: &Line| Ok((line.at(0)?, line.at(1)?));
+    Ok(lines.iter().map(read).collect::<Result<_, DbError>>()?)
 }

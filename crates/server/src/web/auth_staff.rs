@@ -3,8 +3,12 @@
 use super::{error::ApiError, language::Language};
 use crate::{
     app::{App, Shop},
-    secrets,
-    store::staff::{self, Account},
+    ids, secrets,
+    store::{
+        audit,
+        staff::{self, Account},
+        tokens,
+    },
 };
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
@@ -26,6 +30,8 @@ pub struct Staff {
     /// The session's secret against forged requests; `None` with a personal token, which no
     /// browser sends by itself.
     pub csrf: Option<String>,
+    /// What a personal token was made for; `None`: all that the role may.
+    pub scopes: Option<Vec<Act>>,
     pub language: Language,
     /// Where the request came from.
     pub origin: Option<String>,
@@ -46,11 +52,26 @@ impl Staff {
     }
 
     pub fn may(&self, act: Act) -> Result<(), ApiError> {
-        if self.account.role.may(act) {
+        let meant = self.scopes.as_ref().is_none_or(|scopes| scopes.contains(&act));
+        if meant && self.account.role.may(act) {
             return Ok(());
         }
         let error = ApiError::new("not-permitted", StatusCode::FORBIDDEN);
         Err(error.in_language(self.language))
+    }
+
+    /// What only the person may change: with a session, never with a token.
+    pub fn in_person(&self) -> Result<(), ApiError> {
+        if self.csrf.is_some() {
+            return Ok(());
+        }
+        let error = ApiError::new("sign-in-needed", StatusCode::FORBIDDEN);
+        Err(error.in_language(self.language))
+    }
+
+    /// What the audit log says of an act on the own account.
+    pub fn entry(&self, app: &App, act: &'static str) -> audit::Entry {
+        entry(app, &self.account, act, self.origin.clone())
     }
 
     pub fn actor(&self) -> Actor {
@@ -119,17 +140,48 @@ pub fn language(headers: &HeaderMap, account: Option<&str>, locale: &str) -> Lan
     chosen.or_else(own).unwrap_or_else(|| Language::of(headers, locale))
 }
 
+/// What the audit log says of an act on that account by its owner.
+pub fn entry(
+    app: &App,
+    account: &Account,
+    act: &'static str,
+    origin: Option<String>,
+) -> audit::Entry {
+    let now = app.now();
+    audit::Entry {
+        id: ids::flow(now),
+        shop: account.shop.clone(),
+        at: now,
+        by: Actor::Staff { id: account.id, name: account.name.clone() },
+        role: Some(account.role),
+        act,
+        subject: account.email.clone(),
+        detail: serde_json::json!({}),
+        reason: None,
+        note: None,
+        origin,
+        flow: None,
+    }
+}
+
+/// The act of that name.
+pub fn act(name: &str) -> Option<Act> {
+    serde_json::from_value(serde_json::Value::from(name)).ok()
+}
+
 /// Whoever the request says it is, if that is true. Whether a change is theirs is not checked.
 pub async fn known(parts: &Parts, app: &App) -> Result<Staff, ApiError> {
     let now = app.now();
-    let make = |account: Account, csrf| {
+    let make = |account: Account, csrf, scopes| {
         let locale = app.shops.get(&account.shop).map_or("", |shop| shop.locale.as_str());
         let language = language(&parts.headers, account.language.as_deref(), locale);
-        Staff { account, csrf, language, origin: origin_of(parts) }
+        Staff { account, csrf, scopes, language, origin: origin_of(parts) }
     };
     if let Some(token) = bearer(&parts.headers) {
-        let account = staff::by_token(&app.database, &secrets::digest(token), now).await?;
-        return account.map(|account| make(account, None)).ok_or_else(unauthenticated);
+        let owner = tokens::owner(&app.database, &secrets::digest(token), now).await?;
+        let (account, scopes) = owner.ok_or_else(unauthenticated)?;
+        let scopes = scopes.map(|scopes| scopes.split(' ').filter_map(act).collect());
+        return Ok(make(account, None, scopes));
     }
     let token = cookie(&parts.headers, cookie_name(app)).ok_or_else(unauthenticated)?;
     let token = secrets::digest(&token);
@@ -140,7 +192,7 @@ pub async fn known(parts: &Parts, app: &App) -> Result<Staff, ApiError> {
     if session.seen_at.plus(TOUCH) <= now {
         staff::touch(&app.database, &token, now).await?;
     }
-    Ok(make(session.account, Some(session.csrf)))
+    Ok(make(session.account, Some(session.csrf), None))
 }
 
 impl FromRequestParts<Arc<App>> for Staff {

@@ -68,6 +68,18 @@ fn english(code: &str) -> (&'static str, &'static str) {
         "sign-in-failed" => {
             ("Could not sign in", "The e-mail address, the password or the code is wrong.")
         }
+        "second-factor-missing" => {
+            ("The code is missing", "Enter the code that your authenticator app shows now.")
+        }
+        "second-factor-set" => {
+            ("There is a second factor", "Remove it first, then set up the new one.")
+        }
+        "second-factor-wrong" => {
+            ("The code does not fit", "Wait for the next one, and check the telephone's clock.")
+        }
+        "sign-in-needed" => {
+            ("Sign in for this", "A token cannot change the account: sign in with the password.")
+        }
         "rate-limited" => ("Too many requests", "Please try again in a while."),
         "review-settled" => ("Already settled", "Somebody has decided this case."),
         "paid-lot-too-long" => (
@@ -164,6 +176,19 @@ fn japanese(code: &str) -> (&'static str, &'static str) {
         "sign-in-failed" => {
             ("ログインできません", "メールアドレス、パスワード、または確認コードが違います。")
         }
+        "second-factor-missing" => {
+            ("確認コードが必要です", "認証アプリに表示されているコードを入力してください。")
+        }
+        "second-factor-set" => {
+            ("二段階認証は設定済みです", "先に解除してから、新しく設定してください。")
+        }
+        "second-factor-wrong" => {
+            ("確認コードが違います", "次のコードでお試しください。端末の時計もご確認ください。")
+        }
+        "sign-in-needed" => (
+            "ログインが必要です",
+            "トークンではアカウントを変更できません。パスワードでログインしてください。",
+        ),
         "rate-limited" => ("リクエストが多すぎます", "しばらくしてからお試しください。"),
         "paid-lot-too-long" => (
             "有償ポイントの期限が長すぎます",
@@ -210,6 +235,10 @@ fn chinese(code: &str) -> (&'static str, &'static str) {
         "coupon-busy" => ("處理中", "這張優惠券的另一個步驟正在進行，請稍後再看。"),
         "not-permitted" => ("沒有權限", "您的角色不能執行這項操作，請洽管理員。"),
         "sign-in-failed" => ("無法登入", "電子郵件、密碼或驗證碼不正確。"),
+        "second-factor-missing" => ("需要驗證碼", "請輸入驗證器應用程式目前顯示的驗證碼。"),
+        "second-factor-set" => ("已設定兩步驟驗證", "請先移除，再重新設定。"),
+        "second-factor-wrong" => ("驗證碼不正確", "請等下一組驗證碼，並確認手機的時間。"),
+        "sign-in-needed" => ("請先登入", "權杖不能變更帳號，請用密碼登入。"),
         "rate-limited" => ("請求過多", "請稍後再試。"),
         "paid-lot-too-long" => (
             "付費點數的期限太長",

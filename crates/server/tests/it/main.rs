@@ -1,5 +1,6 @@
 //! The service against the sandbox's own books, over real HTTP and a real database file.
 
+mod accounts;
 mod admin_pages;
 mod audit_chain;
 mod backup;

@@ -9,7 +9,7 @@ use engine::store::{Begun, Commit, Event, Row, Start, Store};
 use server::store::{
     Database, Journal, Location, audit,
     coupons::{self, Tab},
-    customers, expiry, reads, reports, reviews, staff,
+    customers, expiry, reads, reports, reviews, second_factor, staff, tokens,
 };
 use std::{fmt::Debug, time::Duration};
 
@@ -257,10 +257,23 @@ async fn staff_of(database: &Database, now: At, told: &mut Told) -> anyhow::Resu
     staff::open_session(database, token.clone(), account.clone(), csrf, until, begin).await?;
     staff::touch(database, &token, until).await?;
     told.add(staff::session(database, &token).await?);
-    let (name, add) = ("robot".to_owned(), entry(93, now, "staff.token"));
-    staff::add_token(database, token.clone(), account, name, until, add).await?;
-    told.add(staff::by_token(database, &token, now).await?);
-    told.add(staff::by_token(database, &token, until).await?);
+    told.add(staff::sessions(database, &account, now).await?);
+    let new = tokens::New {
+        token: token.clone(),
+        account: account.clone(),
+        name: "robot".to_owned(),
+        scopes: Some("see export".to_owned()),
+        expires_at: until,
+    };
+    tokens::add(database, new, entry(93, now, "staff.token")).await?;
+    told.add(tokens::list(database, &account, now).await?);
+    told.add(tokens::owner(database, &token, now).await?);
+    told.add(tokens::owner(database, &token, until).await?);
+    let mine = account.clone();
+    let taken = entry(97, now, "staff.token_removed");
+    told.add(tokens::remove(database, mine, "digest".to_owned(), taken).await?);
+    told.add(tokens::list(database, &account, now).await?);
+    factor_of(database, &account, now, told).await?;
     staff::close_session(database, &token, entry(94, now, "session.end")).await?;
     told.add(staff::session(database, &token).await?);
     let change = staff::Change::Role(Role::Viewer);
@@ -278,6 +291,34 @@ async fn staff_of(database: &Database, now: At, told: &mut Told) -> anyhow::Resu
     filter.to = Some(until);
     filter.before = Some((now, FlowId(uuid::Uuid::from_u128(95))));
     told.add(audit::list(database, &shop(), filter).await?);
+    Ok(())
+}
+
+async fn factor_of(
+    database: &Database,
+    account: &staff::Account,
+    now: At,
+    told: &mut Told,
+) -> anyhow::Result<()> {
+    let account = || account.clone();
+    for secret in ["ONE", "TWO"] {
+        told.add(second_factor::propose(database, account(), secret.to_owned()).await?);
+    }
+    told.add(second_factor::spend(database, account(), 4, now).await?);
+    for (n, step) in [(110, 5), (111, 6)] {
+        let entry = entry(n, now, "staff.second_factor");
+        told.add(second_factor::confirm(database, account(), step, entry).await?);
+    }
+    for step in [5, 4, 6, 6] {
+        told.add(second_factor::spend(database, account(), step, now).await?);
+    }
+    told.add(second_factor::propose(database, account(), "THREE".to_owned()).await?);
+    let factor = second_factor::of(database, &account()).await?;
+    told.add(factor.map(|factor| (factor.secret, factor.confirmed)));
+    for n in [112, 113] {
+        let entry = entry(n, now, "staff.second_factor_removed");
+        told.add(second_factor::remove(database, account(), entry).await?);
+    }
     Ok(())
 }
 

@@ -5,25 +5,25 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const PASSWORD: &str = "kaeru-demo";
+pub const PASSWORD: &str = "kaeru-demo";
 const STAFF: [&str; 4] = ["viewer", "manager", "ec", "admin"];
 
-struct Demo {
+pub struct Demo {
     _process: Process,
     _folder: tempfile::TempDir,
-    base: String,
-    client: reqwest::Client,
+    pub base: String,
+    pub client: reqwest::Client,
 }
 
 /// A signed-in browser: its cookie and its secret.
 #[derive(Clone)]
-struct Session {
-    cookie: String,
-    csrf: String,
+pub struct Session {
+    pub cookie: String,
+    pub csrf: String,
 }
 
 impl Demo {
-    async fn start() -> anyhow::Result<Self> {
+    pub async fn start() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let data = folder.path().to_string_lossy().into_owned();
         let (process, base) = start(&["demo", "--port", "0", "--data", &data])?;
@@ -31,7 +31,7 @@ impl Demo {
         Ok(Self { _process: process, _folder: folder, base, client })
     }
 
-    async fn sign_in(&self, who: &str) -> anyhow::Result<Session> {
+    pub async fn sign_in(&self, who: &str) -> anyhow::Result<Session> {
         let body = json!({"email": format!("{who}@demo.test"), "password": PASSWORD});
         let url = format!("{}/admin/api/v1/session", self.base);
         let answer = self.client.post(url).json(&body).send().await?.error_for_status()?;
@@ -42,7 +42,7 @@ impl Demo {
     }
 
     /// Status, problem or status word, body.
-    async fn ask(
+    pub async fn ask(
         &self,
         session: Option<&Session>,
         method: Method,
@@ -69,14 +69,14 @@ impl Demo {
         Ok((status, word, body))
     }
 
-    async fn get(&self, session: &Session, path: &str) -> anyhow::Result<Value> {
+    pub async fn get(&self, session: &Session, path: &str) -> anyhow::Result<Value> {
         let (status, _, body) = self.ask(Some(session), Method::GET, path, None, "").await?;
         anyhow::ensure!(status == 200, "{path}: {status} {body}");
         Ok(body)
     }
 
     /// A coupon of 500 points of the customer's.
-    async fn convert(&self, customer: &str, key: &str) -> anyhow::Result<String> {
+    pub async fn convert(&self, customer: &str, key: &str) -> anyhow::Result<String> {
         let url = format!("{}/shop/demo/sign-in", self.base);
         let body = json!({"customer_id": customer});
         let token: Value = self.client.post(url).json(&body).send().await?.json().await?;

@@ -1,5 +1,6 @@
 //! The staff's API. Each endpoint asks for what its role must be allowed.
 
+pub mod account;
 pub mod audit;
 pub mod cancel;
 pub mod coupon;
@@ -12,11 +13,12 @@ pub mod me;
 pub mod reports;
 pub mod reviews;
 pub mod session;
+pub mod tokens;
 
 use crate::app::App;
 use axum::{
     Router,
-    routing::{get, post},
+    routing::{delete, get, post, put},
 };
 use std::sync::Arc;
 
@@ -24,6 +26,13 @@ pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/session", post(session::create).delete(session::end))
         .route("/me", get(me::show))
+        .route("/me/password", put(account::password))
+        .route("/me/sessions", get(account::sessions).delete(account::sign_out_everywhere))
+        .route("/me/second-factor", post(account::propose))
+        .route("/me/second-factor/confirm", post(account::confirm))
+        .route("/me/second-factor/remove", post(account::remove))
+        .route("/me/tokens", get(tokens::list).post(tokens::create))
+        .route("/me/tokens/{id}", delete(tokens::remove))
         .route("/coupons", get(coupons::list))
         .route("/coupons/counts", get(coupons::counts))
         .route("/coupons/expiring", get(expiring::list))

@@ -2,13 +2,14 @@
 
 use crate::{
     app::App,
-    ids, secrets,
+    secrets,
     store::{
-        audit,
+        audit, second_factor,
         staff::{self, Account},
     },
+    totp,
     web::{
-        auth_staff::{self, Staff},
+        auth_staff::{self, Staff, entry},
         body::Body,
         error::{ApiError, ProblemBody},
         language::Language,
@@ -20,7 +21,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use domain::{Act, Actor};
+use domain::Act;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -124,6 +125,30 @@ pub async fn sign_in(app: &App, wanted: SignIn, origin: Option<String>) -> Resul
         audit::add(&app.database, entry(app, &account, "session.refuse", origin)).await?;
         return Err(refused());
     }
+    if let Some(factor) = second_factor::of(&app.database, &account).await?
+        && factor.confirmed
+    {
+        let code = wanted.totp.filter(|code| !code.trim().is_empty());
+        let missing = || ApiError::new("second-factor-missing", StatusCode::UNAUTHORIZED);
+        let code = code.ok_or_else(missing)?;
+        let step = totp::step(&factor.secret, &code, app.now());
+        let taken = match step {
+            Some(step) => {
+                second_factor::spend(&app.database, account.clone(), step, app.now()).await?
+            }
+            None => false,
+        };
+        if !taken {
+            let entry = entry(app, &account, "session.refuse", origin);
+            audit::add(&app.database, entry).await?;
+            return Err(refused());
+        }
+    }
+    begin(app, account, origin).await
+}
+
+/// A session for an account that has proven itself.
+pub async fn begin(app: &App, account: Account, origin: Option<String>) -> Result<Begun, ApiError> {
     let (token, csrf) = (secrets::token(), secrets::token());
     let expires_at = app.now().plus(auth_staff::LONGEST);
     let entry = entry(app, &account, "session.begin", origin);
@@ -133,29 +158,12 @@ pub async fn sign_in(app: &App, wanted: SignIn, origin: Option<String>) -> Resul
     Ok(Begun { account, cookie: cookie(app, &token, auth_staff::LONGEST.as_secs())?, csrf })
 }
 
-fn cookie(app: &App, token: &str, seconds: u64) -> Result<HeaderValue, ApiError> {
+/// The session's cookie; an empty token ends it.
+pub fn cookie(app: &App, token: &str, seconds: u64) -> Result<HeaderValue, ApiError> {
     let name = auth_staff::cookie_name(app);
     let secure = if name.starts_with("__Host-") { "; Secure" } else { "" };
     let text = format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}");
     HeaderValue::from_str(&text).map_err(|_| ApiError::internal())
-}
-
-fn entry(app: &App, account: &Account, act: &'static str, origin: Option<String>) -> audit::Entry {
-    let now = app.now();
-    audit::Entry {
-        id: ids::flow(now),
-        shop: account.shop.clone(),
-        at: now,
-        by: Actor::Staff { id: account.id, name: account.name.clone() },
-        role: Some(account.role),
-        act,
-        subject: account.email.clone(),
-        detail: serde_json::json!({}),
-        reason: None,
-        note: None,
-        origin,
-        flow: None,
-    }
 }
 
 #[utoipa::path(delete, path = "/admin/api/v1/session", tag = "staff",
