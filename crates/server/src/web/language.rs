@@ -1,5 +1,6 @@
 //! The languages that customers read. One arm a problem, so that none is forgotten.
 
+mod accounts;
 mod orders;
 
 pub use crate::i18n::Language;
@@ -64,22 +65,6 @@ fn english(code: &str) -> (&'static str, &'static str) {
         "coupon-busy" => {
             ("Being worked on", "Another step on this coupon is under way. Look again in a moment.")
         }
-        "not-permitted" => ("Not permitted", "Your role may not do this. Ask an administrator."),
-        "sign-in-failed" => {
-            ("Could not sign in", "The e-mail address, the password or the code is wrong.")
-        }
-        "second-factor-missing" => {
-            ("The code is missing", "Enter the code that your authenticator app shows now.")
-        }
-        "second-factor-set" => {
-            ("There is a second factor", "Remove it first, then set up the new one.")
-        }
-        "second-factor-wrong" => {
-            ("The code does not fit", "Wait for the next one, and check the telephone's clock.")
-        }
-        "sign-in-needed" => {
-            ("Sign in for this", "A token cannot change the account: sign in with the password.")
-        }
         "rate-limited" => ("Too many requests", "Please try again in a while."),
         "review-settled" => ("Already settled", "Somebody has decided this case."),
         "paid-lot-too-long" => (
@@ -95,7 +80,9 @@ fn english(code: &str) -> (&'static str, &'static str) {
             "The time for taking it back yourself is over. Please ask the shop.",
         ),
         "wrong-shop" => ("Another shop", "X-Shopify-Shop-Domain is not this shop's domain."),
-        other => orders::english(other).unwrap_or_else(|| protocol(other)),
+        other => orders::english(other)
+            .or_else(|| accounts::english(other))
+            .unwrap_or_else(|| protocol(other)),
     }
 }
 
@@ -170,25 +157,6 @@ fn japanese(code: &str) -> (&'static str, &'static str) {
             ("保留中です", "このクーポンは保留中です。解除するか、保留を確定してください。")
         }
         "coupon-not-held" => ("保留中ではありません", "このクーポンは保留されていません。"),
-        "not-permitted" => {
-            ("権限がありません", "この操作は許可されていません。管理者にご相談ください。")
-        }
-        "sign-in-failed" => {
-            ("ログインできません", "メールアドレス、パスワード、または確認コードが違います。")
-        }
-        "second-factor-missing" => {
-            ("確認コードが必要です", "認証アプリに表示されているコードを入力してください。")
-        }
-        "second-factor-set" => {
-            ("二段階認証は設定済みです", "先に解除してから、新しく設定してください。")
-        }
-        "second-factor-wrong" => {
-            ("確認コードが違います", "次のコードでお試しください。端末の時計もご確認ください。")
-        }
-        "sign-in-needed" => (
-            "ログインが必要です",
-            "トークンではアカウントを変更できません。パスワードでログインしてください。",
-        ),
         "rate-limited" => ("リクエストが多すぎます", "しばらくしてからお試しください。"),
         "paid-lot-too-long" => (
             "有償ポイントの期限が長すぎます",
@@ -209,7 +177,9 @@ fn japanese(code: &str) -> (&'static str, &'static str) {
             ("ただいまご利用いただけません", "しばらくしてから、もう一度お試しください。")
         }
         "internal-error" => ("エラーが発生しました", "しばらくしてから、もう一度お試しください。"),
-        other => orders::japanese(other).unwrap_or_else(|| english(other)),
+        other => orders::japanese(other)
+            .or_else(|| accounts::japanese(other))
+            .unwrap_or_else(|| english(other)),
     }
 }
 
@@ -233,12 +203,6 @@ fn chinese(code: &str) -> (&'static str, &'static str) {
         "coupon-held" => ("保留中", "這張優惠券保留中。請解除保留或確認保留。"),
         "coupon-not-held" => ("未保留", "這張優惠券沒有被保留。"),
         "coupon-busy" => ("處理中", "這張優惠券的另一個步驟正在進行，請稍後再看。"),
-        "not-permitted" => ("沒有權限", "您的角色不能執行這項操作，請洽管理員。"),
-        "sign-in-failed" => ("無法登入", "電子郵件、密碼或驗證碼不正確。"),
-        "second-factor-missing" => ("需要驗證碼", "請輸入驗證器應用程式目前顯示的驗證碼。"),
-        "second-factor-set" => ("已設定兩步驟驗證", "請先移除，再重新設定。"),
-        "second-factor-wrong" => ("驗證碼不正確", "請等下一組驗證碼，並確認手機的時間。"),
-        "sign-in-needed" => ("請先登入", "權杖不能變更帳號，請用密碼登入。"),
         "rate-limited" => ("請求過多", "請稍後再試。"),
         "paid-lot-too-long" => (
             "付費點數的期限太長",
@@ -251,7 +215,9 @@ fn chinese(code: &str) -> (&'static str, &'static str) {
         "not-found" => ("找不到", "沒有這個頁面，或您無法檢視。"),
         "service-unavailable" => ("目前無法使用", "請稍後再試。"),
         "internal-error" => ("發生錯誤", "已記錄下來。請稍後再試。"),
-        other => orders::chinese(other).unwrap_or_else(|| english(other)),
+        other => orders::chinese(other)
+            .or_else(|| accounts::chinese(other))
+            .unwrap_or_else(|| english(other)),
     }
 }
 

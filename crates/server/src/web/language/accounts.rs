@@ -1,0 +1,63 @@
+//! What staff read about their own accounts.
+
+/// A problem's title, and what to do about it.
+type Text = (&'static str, &'static str);
+
+pub fn english(code: &str) -> Option<Text> {
+    Some(match code {
+        "second-factor-missing" => {
+            ("The code is missing", "Enter the code that your authenticator app shows now.")
+        }
+        "second-factor-set" => {
+            ("There is a second factor", "Remove it first, then set up the new one.")
+        }
+        "second-factor-wrong" => {
+            ("The code does not fit", "Wait for the next one, and check the telephone's clock.")
+        }
+        "sign-in-needed" => {
+            ("Sign in for this", "A token cannot change the account: sign in with the password.")
+        }
+        "not-permitted" => ("Not permitted", "Your role may not do this. Ask an administrator."),
+        "sign-in-failed" => {
+            ("Could not sign in", "The e-mail address, the password or the code is wrong.")
+        }
+        _ => return None,
+    })
+}
+
+pub fn japanese(code: &str) -> Option<Text> {
+    Some(match code {
+        "second-factor-missing" => {
+            ("確認コードが必要です", "認証アプリに表示されているコードを入力してください。")
+        }
+        "second-factor-set" => {
+            ("二段階認証は設定済みです", "先に解除してから、新しく設定してください。")
+        }
+        "second-factor-wrong" => {
+            ("確認コードが違います", "次のコードでお試しください。端末の時計もご確認ください。")
+        }
+        "sign-in-needed" => (
+            "ログインが必要です",
+            "トークンではアカウントを変更できません。パスワードでログインしてください。",
+        ),
+        "not-permitted" => {
+            ("権限がありません", "この操作は許可されていません。管理者にご相談ください。")
+        }
+        "sign-in-failed" => {
+            ("ログインできません", "メールアドレス、パスワード、または確認コードが違います。")
+        }
+        _ => return None,
+    })
+}
+
+pub fn chinese(code: &str) -> Option<Text> {
+    Some(match code {
+        "second-factor-missing" => ("需要驗證碼", "請輸入驗證器應用程式目前顯示的驗證碼。"),
+        "second-factor-set" => ("已設定兩步驟驗證", "請先移除，再重新設定。"),
+        "second-factor-wrong" => ("驗證碼不正確", "請等下一組驗證碼，並確認手機的時間。"),
+        "sign-in-needed" => ("請先登入", "權杖不能變更帳號，請用密碼登入。"),
+        "not-permitted" => ("沒有權限", "您的角色不能執行這項操作，請洽管理員。"),
+        "sign-in-failed" => ("無法登入", "電子郵件、密碼或驗證碼不正確。"),
+        _ => return None,
+    })
+}
