@@ -18,6 +18,8 @@ mod latency;
 mod load;
 mod memory;
 mod metrics;
+#[path = "../../crates/server/tests/it/postgres_server.rs"]
+mod postgres;
 mod process;
 mod sandbox;
 mod service;

@@ -1,5 +1,6 @@
 //! Resident memory of the service, idle and under load.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -48,7 +49,7 @@ pub async fn run(options: &Options) -> Result<Figures> {
     let report = load::run(Target::Kaeru, kaeru.at, clients, customers.clone(), measured).await?;
     metrics::quiet(kaeru.at, Duration::from_secs(120), &[]).await?;
     let (after, peak) = process::memory(kaeru.pid())?;
-    books::check(&stand.sandbox.books().await?, &customers, &report.converted)?;
+    books::check(&stand.sandbox.books().await?, &customers, &report.converted, &BTreeSet::new())?;
     println!(
         "memory: {} idle, {} at its highest under {clients} clients ({} conversions), {} after",
         mib(idle),

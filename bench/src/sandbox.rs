@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::books::Books;
 use crate::http::{Connection, request};
+use crate::service::Till;
 
 /// Points that a customer has before the load begins: more than any run converts.
 pub const BALANCE: i64 = 1_000_000_000;
@@ -28,6 +29,12 @@ impl Switchboard {
     /// A bucket that never runs dry: what is measured is Kaeru, not Shopify's limit.
     pub async fn no_throttling(&self) -> Result<()> {
         self.bucket(2_000_000_000, 2_000_000_000).await
+    }
+
+    /// What the points book can do.
+    pub async fn till(&self, till: &Till) -> Result<()> {
+        let body = json!({ "lookup": till.lookup, "idempotency": till.idempotency });
+        self.send("PUT", "settings", &body).await
     }
 
     /// Shopify's limit: cost points when full, and how many come back each second.

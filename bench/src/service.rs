@@ -8,8 +8,22 @@ pub const SHOP: &str = "main";
 /// Whoever knows it signs tokens.
 pub const JWT_SECRET: &str = "bench-secret-bench-secret-bench-secret";
 
+/// What the points book can do, and what the service is told of it.
+#[derive(Clone, Copy)]
+pub struct Till {
+    pub lookup: bool,
+    pub idempotency: bool,
+    /// How long a lost request may still land.
+    pub horizon: &'static str,
+}
+
+impl Till {
+    pub const USUAL: Self = Self { lookup: true, idempotency: false, horizon: "10m" };
+}
+
 /// `kaeru.toml`: sandbox peers, limits that no load reaches, any free port.
-pub fn configuration(database: &str, peers: SocketAddr, horizon: &str) -> String {
+pub fn configuration(database: &str, peers: SocketAddr, till: &Till) -> String {
+    let Till { lookup, idempotency, horizon } = till;
     format!(
         r#"[server]
 listen = "127.0.0.1:0"
@@ -34,7 +48,8 @@ access_token = "demo-shopify-token"
 kind = "http"
 base_url = "http://{peers}/pos"
 token = "demo-pos-token"
-lookup = true
+lookup = {lookup}
+idempotency = {idempotency}
 horizon = "{horizon}"
 
 [shop.rules]

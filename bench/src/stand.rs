@@ -13,9 +13,12 @@ use tempfile::TempDir;
 use crate::children::{Service, beside};
 use crate::clock;
 use crate::http::{Connection, request};
+use crate::postgres::Postgres;
 use crate::sandbox::Switchboard;
-use crate::service;
+use crate::service::{self, Till};
 
+/// As a database: a PostgreSQL that ends with the run.
+const OWN: &str = "postgres";
 /// Customers of the bench; the demo's own have smaller numbers.
 const FIRST_CUSTOMER: u64 = 1_000_000;
 
@@ -26,19 +29,20 @@ pub struct Stand {
     // In this order: processes end before their folder goes.
     _sandbox: Service,
     folder: TempDir,
+    _postgres: Option<Postgres>,
     next_customer: AtomicU64,
     config: PathBuf,
 }
 
 impl Stand {
     /// Starts a sandbox without limits and without latency. `database`: the embedded one in a fresh
-    /// folder if left out.
+    /// folder if left out; `postgres`: a server of its own; else its URL.
     pub async fn new(database: Option<&str>) -> Result<Self> {
-        Self::with_horizon(database, "10m").await
+        Self::beside(database, &Till::USUAL).await
     }
 
-    /// Like [`new`](Self::new); `horizon` is how long a lost request may still land.
-    pub async fn with_horizon(database: Option<&str>, horizon: &str) -> Result<Self> {
+    /// The same beside a points book of that kind.
+    pub async fn beside(database: Option<&str>, till: &Till) -> Result<Self> {
         // Beside the program and not in /tmp, which may be memory.
         let disk = beside("")?;
         let disk = disk.parent().context("where is this program?")?;
@@ -49,15 +53,21 @@ impl Stand {
         let process = Service::start("kaeru sandbox", &mut kaeru, &log).await?;
         let sandbox = Switchboard { at: process.at };
         sandbox.no_throttling().await?;
-        let database =
-            database.map_or_else(|| service::sqlite(folder.path()), |database| database.to_owned());
+        sandbox.till(till).await?;
+        let postgres = if database == Some(OWN) { Some(Postgres::start()?) } else { None };
+        let database = match (&postgres, database) {
+            (Some(postgres), _) => postgres.database("kaeru")?,
+            (None, Some(url)) => url.to_owned(),
+            (None, None) => service::sqlite(folder.path()),
+        };
         let config = folder.path().join("kaeru.toml");
-        std::fs::write(&config, service::configuration(&database, sandbox.at, horizon))?;
+        std::fs::write(&config, service::configuration(&database, sandbox.at, till))?;
         Ok(Self {
             sandbox,
             sandbox_pid: process.pid(),
             _sandbox: process,
             folder,
+            _postgres: postgres,
             next_customer: AtomicU64::new(FIRST_CUSTOMER),
             config,
         })

@@ -157,5 +157,5 @@ fn print(rows: &[Row]) {
         };
         println!("{what:<46} {budget:<28} {today:<26} {kept}");
     }
-    println!("PostgreSQL: `cargo xtask bench conversion --database postgres://…` (≥ 5,000/s)");
+    println!("PostgreSQL: `cargo xtask bench conversion --database postgres` (≥ 5,000/s)");
 }

@@ -1,5 +1,6 @@
 //! Shopify's limit on: whether it is ever hit, how much of it is used, what a conversion costs.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -62,7 +63,7 @@ pub async fn run(options: &Options) -> Result<Figures> {
     let left = stand.sandbox.available().await?;
     let restored = start.elapsed().as_secs_f64() * f64::from(RESTORE_PER_S);
     let books = stand.sandbox.books().await?;
-    books::check(&books, &customers, &report.converted)?;
+    books::check(&books, &customers, &report.converted, &BTreeSet::new())?;
     let spent = f64::from(MAXIMUM) + restored - left;
     let conversions = report.conversions();
     let cost = spent / conversions.max(1) as f64;

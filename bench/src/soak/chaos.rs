@@ -40,19 +40,37 @@ const FAULTS: &[(&str, u64)] = &[
 const MOST_TIMES: usize = 4;
 /// From one fault to the next.
 const BETWEEN: Duration = Duration::from_millis(120);
+/// A kill comes this exactly.
+const MOMENT: Duration = Duration::from_millis(5);
+/// Milliseconds.
+const SOONEST_KILL: u64 = 50;
+
+/// When it is enough.
+pub enum Until {
+    Passed(Duration),
+    Kills(u64),
+}
 
 pub struct Chaos {
     state: u64,
-    duration: Duration,
-    kill_every: u64,
+    until: Until,
+    /// Milliseconds.
+    kill_within: u64,
 }
 
 impl Chaos {
-    pub fn new(seed: u64, duration: Duration, kill_every: u64) -> Self {
-        Self { state: seed, duration, kill_every }
+    pub fn new(seed: u64, until: Until, kill_within: u64) -> Self {
+        Self { state: seed, until, kill_within }
     }
 
-    /// Goes on until the time is over. The service as it runs then, kills, faults.
+    fn enough(&self, passed: Duration, kills: u64) -> bool {
+        match self.until {
+            Until::Passed(duration) => passed >= duration,
+            Until::Kills(most) => kills >= most,
+        }
+    }
+
+    /// Goes on until it is enough. The service as it runs then, kills, faults.
     pub async fn rage(
         &mut self,
         stand: &Stand,
@@ -62,7 +80,8 @@ impl Chaos {
         let (mut kills, mut faults) = (0, 0);
         let start = clock::now();
         let mut next_kill = self.until_kill();
-        while start.elapsed() < self.duration {
+        let mut next_fault = Duration::ZERO;
+        while !self.enough(start.elapsed(), kills) {
             if next_kill.is_some_and(|at| start.elapsed() >= at) {
                 kaeru.kill()?;
                 kaeru = stand.kaeru().await?;
@@ -70,21 +89,26 @@ impl Chaos {
                 kills += 1;
                 next_kill = self.until_kill().map(|wait| start.elapsed() + wait);
             }
+            if start.elapsed() < next_fault {
+                tokio::time::sleep(MOMENT).await;
+                continue;
+            }
+            next_fault = start.elapsed() + BETWEEN;
             let call = CALLS[self.below(CALLS.len())];
             let (fault, longest) = FAULTS[self.below(FAULTS.len())];
             let after_ms = self.below((longest * 1_000) as usize + 1);
             let times = 1 + self.below(MOST_TIMES) as u32;
             stand.sandbox.fault(call, fault, times, after_ms as f64 / 1e3).await?;
             faults += 1;
-            tokio::time::sleep(BETWEEN).await;
         }
         Ok((kaeru, kills, faults))
     }
 
-    /// Between nothing and twice the average.
+    /// Between the least and the most.
     fn until_kill(&mut self) -> Option<Duration> {
-        let most = 2_000 * self.kill_every as usize;
-        (most > 0).then(|| Duration::from_millis(self.below(most) as u64))
+        let spread = self.kill_within.saturating_sub(SOONEST_KILL);
+        let wait = SOONEST_KILL + self.below(spread as usize + 1) as u64;
+        (self.kill_within > 0).then(|| Duration::from_millis(wait))
     }
 
     /// A number from 0 to `bound` − 1 (SplitMix64).
@@ -104,7 +128,7 @@ mod tests {
     #[test]
     fn a_seed_decides() {
         let draws = |seed| {
-            let mut chaos = Chaos::new(seed, Duration::ZERO, 4);
+            let mut chaos = Chaos::new(seed, Until::Kills(1), 500);
             (0..100).map(|_| chaos.below(10)).collect::<Vec<_>>()
         };
         assert_eq!(draws(1), draws(1));
@@ -114,7 +138,9 @@ mod tests {
 
     #[test]
     fn without_kills_nothing_is_killed() {
-        assert_eq!(Chaos::new(1, Duration::ZERO, 0).until_kill(), None);
-        assert!(Chaos::new(1, Duration::ZERO, 4).until_kill().is_some());
+        assert_eq!(Chaos::new(1, Until::Kills(1), 0).until_kill(), None);
+        let mut chaos = Chaos::new(1, Until::Kills(1), 500);
+        let range = Duration::from_millis(50)..=Duration::from_millis(500);
+        assert!((0..100).all(|_| chaos.until_kill().is_some_and(|wait| range.contains(&wait))));
     }
 }

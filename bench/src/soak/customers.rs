@@ -17,6 +17,8 @@ use crate::load::{Prepared, Target, prepare};
 
 /// No customer waits longer for one answer before asking again.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// So often «confirming» is heard before it counts as a person's to decide.
+const UNDECIDED: u32 = 20;
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(150);
 
@@ -40,23 +42,35 @@ pub struct Told {
     pub failed: u64,
     /// Requests sent again.
     pub again: u64,
+    /// The last conversion is not decided: a person will.
+    pub waits: bool,
 }
 
 /// All customers.
 pub struct Crowd {
-    tasks: JoinSet<Result<(u64, Told)>>,
+    tasks: JoinSet<Result<Vec<(u64, Told)>>>,
     stop: Arc<AtomicBool>,
 }
 
 impl Crowd {
-    pub fn start(address: &Address, customers: Range<u64>) -> Self {
+    /// A client for `each` customers: it acts for one until that one waits for a person, and never
+    /// for anybody who waits.
+    pub fn start(address: &Address, customers: Range<u64>, each: usize) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let mut tasks = JoinSet::new();
-        for customer in customers {
+        for first in customers.step_by(each) {
             let (address, stop) = (address.0.subscribe(), Arc::clone(&stop));
             tasks.spawn(async move {
-                let conversion = prepare(Target::Kaeru, customer)?;
-                Ok((customer, convert(conversion, &address, &stop).await?))
+                let mut all = Vec::new();
+                for customer in first..first + each as u64 {
+                    let conversion = prepare(Target::Kaeru, customer)?;
+                    let told = convert(conversion, &address, &stop, each > 1).await?;
+                    all.push((customer, told));
+                    if !told.waits {
+                        return Ok(all);
+                    }
+                }
+                bail!("a client's customers all wait for a person: give it more")
             });
         }
         Self { tasks, stop }
@@ -75,8 +89,7 @@ impl Crowd {
             let waiting = self.tasks.len();
             let next = next.with_context(|| format!("{waiting} customers have no final answer"))?;
             if let Some(done) = next {
-                let (customer, of) = done??;
-                told.insert(customer, of);
+                told.extend(done??);
             }
         }
         Ok(told)
@@ -88,24 +101,33 @@ impl Crowd {
 enum Verdict {
     Completed,
     Failed,
-    /// The outcome is still open, or nothing was done: ask again with the same key.
+    /// Nothing was done, or it is under way: ask again with the same key.
     Again,
+    /// Whether the points moved is not known: the same.
+    Confirming,
 }
 
 async fn convert(
     mut conversion: Prepared,
     address: &watch::Receiver<SocketAddr>,
     stop: &AtomicBool,
+    may_wait: bool,
 ) -> Result<Told> {
     let mut told = Told::default();
     let mut connection = None;
     while !stop.load(Ordering::Relaxed) {
         conversion.fresh();
+        let mut confirming = 0;
         loop {
             match ask(&mut connection, address, conversion.again()).await? {
                 Verdict::Completed => told.completed += 1,
                 Verdict::Failed => told.failed += 1,
-                Verdict::Again => {
+                Verdict::Confirming if may_wait && confirming >= UNDECIDED => {
+                    told.waits = true;
+                    return Ok(told);
+                }
+                verdict @ (Verdict::Again | Verdict::Confirming) => {
+                    confirming += u32::from(verdict == Verdict::Confirming);
                     told.again += 1;
                     tokio::time::sleep(PAUSE).await;
                     continue;
@@ -149,6 +171,7 @@ fn verdict(status: u16, body: &[u8]) -> Result<Verdict> {
     let is = |problem: &str| text.contains(problem);
     match status {
         201 => Ok(Verdict::Completed),
+        202 if is(r#""confirming""#) => Ok(Verdict::Confirming),
         202 | 429 | 503 => Ok(Verdict::Again),
         409 if is("idempotency-in-progress") || is("conversion-in-doubt") => Ok(Verdict::Again),
         422 if is("insufficient-points") => Ok(Verdict::Failed),
@@ -164,7 +187,8 @@ mod tests {
     fn answers_are_understood() {
         let cases = [
             (201, "{}", Some(Verdict::Completed)),
-            (202, "{}", Some(Verdict::Again)),
+            (202, r#"{"status":"processing"}"#, Some(Verdict::Again)),
+            (202, r#"{"status":"confirming"}"#, Some(Verdict::Confirming)),
             (503, r#"{"type":"/problems/points-unavailable"}"#, Some(Verdict::Again)),
             (409, r#"{"type":"/problems/idempotency-in-progress"}"#, Some(Verdict::Again)),
             (422, r#"{"type":"/problems/insufficient-points"}"#, Some(Verdict::Failed)),

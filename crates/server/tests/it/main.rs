@@ -19,6 +19,7 @@ mod outbox;
 mod postgres;
 mod postgres_races;
 mod postgres_reads;
+mod postgres_server;
 mod process;
 mod replicas;
 mod smtp;
