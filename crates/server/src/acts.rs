@@ -79,6 +79,36 @@ pub async fn cancel(
     if let Some(row) = answered(app, &found, order.request.as_ref()).await? {
         return Ok(Begin::Earlier(row));
     }
+    let (coupon, from) = takeable(shop, &found, order.from, now)?;
+    let terms = cancellation::Terms {
+        coupon,
+        by: order.by,
+        reason: order.reason,
+        note: order.note,
+        notify: order.notify,
+        refund: order.refund,
+        from,
+        at: now,
+    };
+    let flow = Flow::Cancellation(Cancellation::accept(terms));
+    begin(
+        app,
+        flow,
+        order.request,
+        Guard::Take { from: vec![from], to: Status::Cancelling },
+        BUSY_PATIENCE,
+    )
+    .await
+}
+
+/// The coupon, and the status that it is taken from: `wanted`, or `Expired` within the days that
+/// the shop grants.
+fn takeable(
+    shop: &Shop,
+    found: &Found,
+    wanted: Status,
+    now: At,
+) -> Result<(Coupon, Status), Declined> {
     let coupon = found.coupon().ok_or(Declined::Problem(Problem::CouponBusy))?;
     let grace = Duration::from_secs(86_400 * u64::from(shop.rules.cancel_expired_days));
     let expired = found.terms.expires_at.plus(grace) <= now
@@ -87,24 +117,21 @@ pub async fn cancel(
     if alive && expired {
         return Err(Declined::Problem(Problem::CouponExpired));
     }
-    let mut from = vec![order.from];
-    if order.from == Status::Active && found.status == Status::Expired {
-        // Within the days that the shop grants.
-        from = vec![Status::Expired];
+    match (wanted, found.status) {
+        (Status::Active, Status::Expired) => Ok((coupon, Status::Expired)),
+        _ => Ok((coupon, wanted)),
     }
-    let terms = cancellation::Terms {
-        coupon,
-        by: order.by,
-        reason: order.reason,
-        note: order.note,
-        notify: order.notify,
-        refund: order.refund,
-        from: from[0],
-        at: now,
-    };
-    let flow = Flow::Cancellation(Cancellation::accept(terms));
-    begin(app, flow, order.request, Guard::Take { from, to: Status::Cancelling }, BUSY_PATIENCE)
-        .await
+}
+
+/// Whether [`cancel`] would begin now, and with what. Nothing is changed, and all of it is looked
+/// at again when it begins.
+pub async fn may_cancel(app: &App, shop: &Shop, code: &str) -> Result<Coupon, Declined> {
+    let found = look(app, &shop.id, code).await?;
+    let (coupon, from) = takeable(shop, &found, Status::Active, app.now())?;
+    if found.status != from {
+        return Err(Declined::Problem(found.status.objection()));
+    }
+    Ok(coupon)
 }
 
 /// Begins to hold the coupon, or to release it.

@@ -5,7 +5,7 @@ use anyhow::{Context, bail};
 use domain::{CustomerId, Role, ShopId};
 use engine::ports::Clock;
 use server::{
-    app::App, clock::SystemClock, config::Config, expiry, ids, mail, orders, points, sealer,
+    app::App, clock::SystemClock, config::Config, expiry, ids, jobs, mail, orders, points, sealer,
     store::Database, telemetry, web, webhooks, worker,
 };
 use std::{
@@ -63,6 +63,7 @@ async fn until_stopped(
     tokio::spawn(sealer::run(Arc::clone(&app)));
     let webhooks = tokio::spawn(webhooks::run(Arc::clone(&app)));
     let orders = tokio::spawn(orders::run(Arc::clone(&app)));
+    let jobs = tokio::spawn(jobs::run(Arc::clone(&app)));
     let stopping = Arc::clone(&app);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let graceful = axum::serve(listener, service).with_graceful_shutdown(async move {
@@ -77,6 +78,7 @@ async fn until_stopped(
         sweep.await?;
         webhooks.await?;
         orders.await?;
+        jobs.await?;
         app.drives.wait().await;
         anyhow::Ok(())
     };

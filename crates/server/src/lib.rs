@@ -10,6 +10,7 @@ pub mod expiry;
 pub mod http_client;
 pub mod i18n;
 pub mod ids;
+pub mod jobs;
 pub mod mail;
 pub mod orders;
 mod outcome;

@@ -15,8 +15,6 @@ use std::{
 
 /// How often the outbox is looked at.
 const PACE: Duration = Duration::from_millis(500);
-/// Longer than an attempt can take: reading the address and the balance, and one message.
-const LEASE: Duration = Duration::from_secs(120);
 const AT_ONCE: usize = 8;
 /// The pauses between attempts; after the last, the mail is given up.
 const PAUSES: [Duration; 8] = [
@@ -56,7 +54,7 @@ pub async fn run(app: Arc<App>) {
 pub async fn round(app: &App, mailer: &Mailer, now: At) -> Result<usize, StoreError> {
     let admins: Vec<String> = mailer.admins.iter().map(|admin| admin.email.to_string()).collect();
     outbox::gather_alerts(&app.database, &admins, now).await?;
-    let mails = outbox::claim(&app.database, now, LEASE, AT_ONCE).await?;
+    let mails = outbox::claim(&app.database, now, AT_ONCE).await?;
     let count = mails.len();
     futures::stream::iter(mails)
         .for_each_concurrent(AT_ONCE, |mail| attempt(app, mailer, mail, now))

@@ -32,12 +32,13 @@ const CHANGES: &[Change] = &changes![
     "0007_replica",
     "0008_reports",
     "0009_ledger",
-    "0014_lineage",
     "0012_mail",
     "0015_audit_seal",
     "0010_webhooks",
     "0011_orders",
     "0016_second_factor",
+    "0013_jobs",
+    "0014_lineage",
 ];
 
 const REMEMBER: &str = "CREATE TABLE IF NOT EXISTS schema_migration \

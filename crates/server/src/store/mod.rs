@@ -11,6 +11,7 @@ pub mod expiry;
 pub mod export;
 mod facts;
 pub mod inbox;
+pub mod jobs;
 pub mod journal;
 pub mod ledger;
 pub mod lineage;

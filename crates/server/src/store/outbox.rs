@@ -160,6 +160,13 @@ fn read(line: &Line) -> Result<Mail, DbError> {
     })
 }
 
+/// Longer than an attempt can take: reading the address and the balance, and one message.
+pub const LEASE: Duration = Duration::from_secs(120);
+
+/// Where only one process can be alive, what a dead one held is due; and what was to be tried
+/// again so soon is tried now.
+pub const RECLAIM: &str = "UPDATE outbox SET due_at = ?1 WHERE due_at > ?1 AND due_at <= ?2";
+
 const NEXT_DUE: &str = "SELECT min(due_at) FROM outbox WHERE due_at IS NOT NULL";
 
 const CLAIM: &str = concat!(
@@ -203,12 +210,7 @@ impl Work for Claim {
 }
 
 /// Takes due mails for an attempt; until the lease is over nobody else gets them.
-pub async fn claim(
-    database: &Database,
-    now: At,
-    lease: Duration,
-    most: usize,
-) -> Result<Vec<Mail>, StoreError> {
+pub async fn claim(database: &Database, now: At, most: usize) -> Result<Vec<Mail>, StoreError> {
     // Looked at beside the writers first, so that an idle service writes nothing.
     let due = database.read(NEXT_DUE, vec![]).await?;
     let due = due.first().map(|line| line.maybe_at(0)).transpose()?.flatten();
@@ -216,7 +218,7 @@ pub async fn claim(
         return Ok(vec![]);
     }
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    database.write(Claim { now, until: now.plus(lease), most }).await
+    database.write(Claim { now, until: now.plus(LEASE), most }).await
 }
 
 /// What came of an attempt.

@@ -2,7 +2,7 @@
 //! connections of their own.
 
 use super::{
-    migrate, sql,
+    jobs, migrate, outbox, sql,
     tx::{DbError, Dialect, Line, Statement, Tx, Value, Work},
     writer::Writer,
 };
@@ -53,6 +53,8 @@ impl Sqlite {
         let lock = lock(path)?;
         let connection = prepare(path, now)?;
         connection.execute(sql::RECLAIM, params![now.0, now.plus(engine::LEASE).0])?;
+        connection.execute(outbox::RECLAIM, params![now.0, now.plus(outbox::LEASE).0])?;
+        connection.execute(jobs::RECLAIM, params![now.0, now.plus(jobs::LEASE).0])?;
         Self::start(path, connection, Some(lock))
     }
 

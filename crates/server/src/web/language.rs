@@ -75,6 +75,7 @@ fn english(code: &str) -> (&'static str, &'static str) {
         "points-held-elsewhere" => {
             ("Not Kaeru's points", "The till holds this shop's points. Change them there.")
         }
+        "job-completed" => ("Already completed", "Every row has its result."),
         "undo-too-late" => (
             "Too late to take back",
             "The time for taking it back yourself is over. Please ask the shop.",
@@ -166,6 +167,7 @@ fn japanese(code: &str) -> (&'static str, &'static str) {
             ("Kaeruのポイントではありません", "このショップのポイントはPOSで管理されています。")
         }
         "review-settled" => ("処理済みです", "この案件はすでに判定されています。"),
+        "job-completed" => ("完了しています", "すべての行の処理が終わっています。"),
         "undo-too-late" => (
             "取り消し期限を過ぎています",
             "ご自身で取り消せる時間を過ぎました。ショップにお問い合わせください。",
@@ -210,6 +212,7 @@ fn chinese(code: &str) -> (&'static str, &'static str) {
         ),
         "points-held-elsewhere" => ("不是 Kaeru 的點數", "這家商店的點數由 POS 管理。"),
         "review-settled" => ("已處理", "這個案件已經有結論。"),
+        "job-completed" => ("已完成", "每一列都已有結果。"),
         "undo-too-late" => ("已超過可自行取消的時間", "請聯絡商店。"),
         "idempotency-in-progress" => ("處理中", "請稍候。"),
         "not-found" => ("找不到", "沒有這個頁面，或您無法檢視。"),

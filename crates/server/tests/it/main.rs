@@ -12,6 +12,7 @@ mod expiry;
 mod faults;
 mod http_api;
 mod import;
+mod jobs;
 mod kill;
 mod laws;
 mod ledger;

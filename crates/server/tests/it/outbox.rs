@@ -15,7 +15,6 @@ use std::time::Duration;
 
 const NOON: At = engine::conformance::NOON;
 const DAY: Duration = Duration::from_secs(86_400);
-const LEASE: Duration = Duration::from_secs(120);
 
 /// The same database, opened by two processes where it can be.
 struct Two {
@@ -157,19 +156,19 @@ async fn a_mail_is_in_one_hand_at_a_time() -> anyhow::Result<()> {
         }
         let now = NOON.plus(DAY * 4);
         assert_eq!(remind(database, &[7], now).await?, 12);
-        let asked = (0..6).map(|n| outbox::claim([&two.one, &two.other][n % 2], now, LEASE, 3));
+        let asked = (0..6).map(|n| outbox::claim([&two.one, &two.other][n % 2], now, 3));
         let had: Vec<Mail> = futures::future::try_join_all(asked).await?.concat();
         let mut ids: Vec<MailId> = had.iter().map(|mail| mail.id).collect();
         ids.sort();
         ids.dedup();
         assert_eq!(ids.len(), had.len(), "a mail was in two hands");
         // Whoever lost a race may have come away with less; the others take what is left.
-        let rest = outbox::claim(database, now, LEASE, 100).await?;
+        let rest = outbox::claim(database, now, 100).await?;
         assert_eq!(had.len() + rest.len(), 12);
-        assert!(outbox::claim(database, now, LEASE, 100).await?.is_empty());
+        assert!(outbox::claim(database, now, 100).await?.is_empty());
         // Their process died: when the lease is over somebody else sends, under the same number.
-        let over = now.plus(LEASE);
-        let again = outbox::claim(database, over, LEASE, 100).await?;
+        let over = now.plus(outbox::LEASE);
+        let again = outbox::claim(database, over, 100).await?;
         assert_eq!(again.len(), 12);
         let first = had.iter().chain(&rest).find(|mail| mail.id == again[0].id).cloned();
         let first = first.ok_or_else(|| anyhow::anyhow!("another mail"))?;
@@ -177,7 +176,7 @@ async fn a_mail_is_in_one_hand_at_a_time() -> anyhow::Result<()> {
         // Its late word that it failed changes nothing: the second attempt is under way.
         let late = Outcome::Later { at: over, error: "timeout".to_owned() };
         outbox::settle(database, first.clone(), late, over).await?;
-        assert!(outbox::claim(database, over, LEASE, 100).await?.is_empty());
+        assert!(outbox::claim(database, over, 100).await?.is_empty());
         // Its late word that it was sent is true, whoever else tries.
         outbox::settle(database, first.clone(), Outcome::Sent, over).await?;
         let refused = Outcome::Dead { error: "smtp-550".to_owned(), tell: true };
@@ -218,7 +217,7 @@ async fn what_is_given_up_is_told_once_an_hour_and_sent_again_on_demand() -> any
         };
         let minute = Duration::from_secs(60);
         let mut dead = Vec::new();
-        for (n, mail) in outbox::claim(database, now, LEASE, 3).await?.into_iter().enumerate() {
+        for (n, mail) in outbox::claim(database, now, 3).await?.into_iter().enumerate() {
             let outcome = Outcome::Dead { error: "smtp-550".to_owned(), tell: true };
             outbox::settle(database, mail.clone(), outcome, now).await?;
             dead.push(mail.id);
@@ -250,7 +249,7 @@ async fn what_is_given_up_is_told_once_an_hour_and_sent_again_on_demand() -> any
         assert!(!outbox::resend(database, dead[0], entry()).await?);
         let stranger = audit::Entry { shop: ShopId::from("other"), ..entry() };
         assert!(!outbox::resend(database, dead[1], stranger).await?);
-        let again = outbox::claim(database, now, LEASE, 10).await?;
+        let again = outbox::claim(database, now, 10).await?;
         let again = again.iter().find(|mail| mail.id == dead[0]).expect("due again");
         assert_eq!((again.attempts, again.resends), (1, 1));
         assert!(again.message_id("shop.test").contains("again1"));

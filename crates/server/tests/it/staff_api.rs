@@ -110,7 +110,7 @@ fn cancel() -> Option<Value> {
 
 /// Every route that is not everybody's, a body that it takes, and who may: `v`iewer, `m`anager,
 /// `e`c admin, `s`ystem admin.
-const ROUTES: [(&str, &str, &str, &str); 16] = [
+const ROUTES: [(&str, &str, &str, &str); 22] = [
     ("GET", "/me", "", "vmes"),
     ("GET", "/coupons", "", "vmes"),
     ("GET", "/coupons/counts", "", "vmes"),
@@ -121,6 +121,12 @@ const ROUTES: [(&str, &str, &str, &str); 16] = [
     ("POST", "/coupons/NONE/release", r#"{"note":"n"}"#, "mes"),
     ("POST", "/coupons/NONE/confirm", r#"{"refund":false,"reason":"issued_in_error"}"#, "mes"),
     ("POST", "/coupons/NONE/confirm", r#"{"refund":true,"reason":"issued_in_error"}"#, "s"),
+    ("POST", "/coupons/cancel", r#"{"codes":["A"],"reason":"issued_in_error"}"#, "es"),
+    ("GET", "/jobs", "", "vmes"),
+    ("GET", "/jobs/NONE", "", "vmes"),
+    ("GET", "/jobs/NONE/rows.csv", "", "es"),
+    ("POST", "/jobs/NONE/pause", "", "es"),
+    ("POST", "/jobs/NONE/resume", "", "es"),
     ("GET", "/reviews", "", "vmes"),
     ("POST", "/reviews/NONE/settle", r#"{"verdict":"applied","note":"n"}"#, "es"),
     ("GET", "/audit", "", "vmes"),

@@ -17,7 +17,7 @@ use domain::Act;
 use std::sync::Arc;
 
 /// What can be chosen in the filter; each has its text, with `-` for the full stop.
-const ACTS: [&str; 15] = [
+const ACTS: [&str; 19] = [
     "coupon.convert",
     "coupon.cancel",
     "coupon.hold",
@@ -25,6 +25,10 @@ const ACTS: [&str; 15] = [
     "coupon.used",
     "coupon.expire",
     "review.settle",
+    "job.begin",
+    "job.dry_run",
+    "job.pause",
+    "job.resume",
     "session.begin",
     "session.refuse",
     "session.end",

@@ -3,11 +3,13 @@
 pub mod account;
 pub mod audit;
 pub mod cancel;
+pub mod cancel_many;
 pub mod coupon;
 pub mod coupons;
 pub mod expiring;
 pub mod grants;
 pub mod hold;
+pub mod jobs;
 pub mod lots;
 pub mod me;
 pub mod reports;
@@ -18,6 +20,7 @@ pub mod tokens;
 use crate::app::App;
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     routing::{delete, get, post, put},
 };
 use std::sync::Arc;
@@ -35,6 +38,15 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/me/tokens/{id}", delete(tokens::remove))
         .route("/coupons", get(coupons::list))
         .route("/coupons/counts", get(coupons::counts))
+        .route(
+            "/coupons/cancel",
+            post(cancel_many::create).layer(DefaultBodyLimit::max(cancel_many::LARGEST)),
+        )
+        .route("/jobs", get(jobs::list))
+        .route("/jobs/{id}", get(jobs::show))
+        .route("/jobs/{id}/pause", post(jobs::pause))
+        .route("/jobs/{id}/resume", post(jobs::resume))
+        .route("/jobs/{id}/rows.csv", get(jobs::download))
         .route("/coupons/expiring", get(expiring::list))
         .route("/coupons/{code}", get(coupon::show))
         .route("/coupons/{code}/cancel", post(cancel::create))

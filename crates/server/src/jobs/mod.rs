@@ -1,0 +1,130 @@
+//! Runs over many coupons or orders. Each row goes through the same act as a single one, under a
+//! key of its own that no restart changes: whatever was begun is found again, and nothing is done
+//! twice.
+//!
+//! ```text
+//!   begin ─▶ running ─▶ completed
+//!             ▲   │
+//!      resume │   ▼ pause: a person's, or our own where the staff member may not any more
+//!            paused
+//! ```
+//!
+//! A process claims a job for one batch of rows and lays it down again, behind the others that are
+//! due: a short job does not wait for a long one. Where it dies, the lease ends by itself.
+
+pub mod cancel_coupons;
+pub mod codes;
+
+use crate::{
+    app::{App, Shop},
+    ids,
+    store::{
+        audit,
+        jobs::{self, Job, JobRow, Settled, Status},
+        staff,
+    },
+};
+use domain::{Act, Actor, FlowId};
+use engine::store::StoreError;
+use futures::future::join_all;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+/// How often the jobs are looked at where none is under way.
+const PACE: Duration = Duration::from_millis(500);
+/// So many rows at once leave Shopify and the points book to the customers.
+const BATCH: i64 = 8;
+/// A dry run only reads our own database.
+const DRY_BATCH: i64 = 100;
+
+/// Works on jobs until the service stops.
+pub async fn run(app: Arc<App>) {
+    while !app.stopping.load(Ordering::Relaxed) {
+        let worked = step(&app).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a job stands still; trying on");
+            false
+        });
+        if !worked {
+            tokio::select! {
+                () = tokio::time::sleep(PACE) => {}
+                () = app.stopped.notified() => {}
+            }
+        }
+    }
+}
+
+/// One batch of the job that has waited longest; false where none is due.
+///
+/// # Errors
+/// Where the database does not do.
+pub async fn step(app: &Arc<App>) -> Result<bool, StoreError> {
+    let Some(job) = jobs::claim(&app.database, app.now()).await? else { return Ok(false) };
+    let Some(shop) = app.shops.get(&job.shop) else {
+        pause_ourselves(app, &job, "not-found").await?;
+        return Ok(true);
+    };
+    if !job.dry_run && !still_may(app, &job).await? {
+        pause_ourselves(app, &job, "not-permitted").await?;
+        return Ok(true);
+    }
+    let most = if job.dry_run { DRY_BATCH } else { BATCH };
+    let rows = jobs::due_rows(&app.database, job.id, app.now(), most).await?;
+    let attempts = rows.into_iter().map(|row| attempt(app, shop, &job, row));
+    let settled = join_all(attempts).await.into_iter().collect::<Result<Vec<_>, _>>();
+    // Where one row met a database that does not do, the lease ends by itself: each is found again.
+    jobs::settle(&app.database, job, settled?, app.now()).await?;
+    Ok(true)
+}
+
+async fn attempt(
+    app: &Arc<App>,
+    shop: &Shop,
+    job: &Job,
+    row: JobRow,
+) -> Result<Settled, StoreError> {
+    let row = JobRow { tries: row.tries + 1, ..row };
+    match job.kind.as_str() {
+        cancel_coupons::KIND => cancel_coupons::attempt(app, shop, job, row).await,
+        // A newer version's.
+        _ => {
+            let problem = Some("invalid-request".to_owned());
+            Ok(Settled { row: JobRow { status: Status::Failed, problem, ..row }, try_at: None })
+        }
+    }
+}
+
+/// Whoever began it may have been sent home since.
+async fn still_may(app: &App, job: &Job) -> Result<bool, StoreError> {
+    let accounts = staff::list(&app.database, &job.shop).await?;
+    Ok(accounts.iter().any(|account| {
+        account.id == job.staff && account.disabled_at.is_none() && account.role.may(Act::Bulk)
+    }))
+}
+
+async fn pause_ourselves(app: &App, job: &Job, problem: &'static str) -> Result<(), StoreError> {
+    let now = app.now();
+    tracing::warn!(job = %job.id, problem, "a job paused by itself");
+    let entry = audit::Entry {
+        id: ids::flow(now),
+        shop: job.shop.clone(),
+        at: now,
+        by: Actor::System,
+        role: None,
+        act: "job.pause",
+        subject: job.id.to_string(),
+        detail: serde_json::json!({"problem": problem}),
+        reason: None,
+        note: None,
+        origin: None,
+        flow: None,
+    };
+    jobs::pause(&app.database, &job.shop, job.id, Some(problem), entry).await?;
+    Ok(())
+}
+
+/// The key under which a row's act begins.
+fn key(job: FlowId, nth: i64) -> String {
+    format!("job {job} {nth}")
+}
