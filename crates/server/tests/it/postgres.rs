@@ -2,7 +2,6 @@
 
 pub use crate::postgres_server::Postgres;
 
-use anyhow::Context;
 use async_trait::async_trait;
 use domain::{At, Code, CustomerId, FlowId, ShopId};
 use engine::store::{Begun, Commit, Committed, Request, Row, Start, Store, StoreError};
