@@ -29,6 +29,8 @@ enum Task {
     Install,
     /// The simulator, e.g. `cargo xtask sim 50000`, or `cargo xtask sim --help`
     Sim(Passed),
+    /// Makes each known mistake on purpose, and says at which seed and step a law notices
+    Mutants(Passed),
     /// The figures of DESIGN.md §6, e.g. `cargo xtask bench conversion --clients 64`
     Bench(Passed),
     /// Load, faults and `kill -9` against the real service, then compares all books
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Install => install::run(install::Wanted::Everything),
         Task::Sim(passed) => tasks::simulator(&passed.arguments),
+        Task::Mutants(passed) => tasks::mutants(&passed.arguments),
         Task::Bench(passed) => tasks::bench(&passed.arguments),
         Task::Soak(passed) => tasks::soak(&passed.arguments),
     };

@@ -10,6 +10,13 @@ pub fn simulator(arguments: &[String]) -> Result<()> {
     run(cargo().args(["run", "--release", "-p", "sim", "--bin", "sim", "--"]).args(arguments))
 }
 
+/// `sim mutants`.
+pub fn mutants(arguments: &[String]) -> Result<()> {
+    let mut words = vec!["mutants".to_owned()];
+    words.extend_from_slice(arguments);
+    simulator(&words)
+}
+
 /// Builds the service and the bench as they are shipped, then measures.
 pub fn bench(arguments: &[String]) -> Result<()> {
     run(cargo().args(["build", "--release", "--bin", "kaeru", "--bin", "bench"]))?;

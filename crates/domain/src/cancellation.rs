@@ -27,7 +27,7 @@
 use crate::{
     actor::Actor,
     coupon::{Coupon, Entry, Status},
-    effect::{Effect, Fact, Input, Moved, Notice, Pending, Reason, Refusal, Rejected, Step},
+    effect::{Doubt, Effect, Fact, Input, Moved, Notice, Pending, Reason, Refusal, Rejected, Step},
     ids::Reference,
     problem::Problem,
     time::At,
@@ -101,12 +101,20 @@ pub enum State {
     Killing { maybe: bool, told: bool },
     /// The code is dead; whether an order used it before is being asked.
     Rechecking { told: bool },
-    /// It was not used; the points are being added, once. `tries`: how often they were not let in.
-    Refunding { tries: u32 },
+    /// It was not used; the points are being added, once, not before `sent`. `tries`: how often
+    /// they were not let in.
+    Refunding {
+        tries: u32,
+        #[serde(default)]
+        sent: At,
+    },
     /// The points book does not let us in: again then.
     Owing { tries: u32, until: At },
     /// The addition was sent and not answered.
-    Confirming { since: At },
+    Confirming {
+        #[serde(flatten)]
+        doubt: Doubt,
+    },
     /// A person must say whether the points are back. The code is dead.
     InReview { reason: Reason },
     /// It is decided; the metafield is being written.
@@ -173,8 +181,8 @@ impl Cancellation {
             State::Rechecking { .. } => Pending::Effect(Effect::Recheck { node }),
             State::Refunding { .. } => Pending::Effect(Effect::Add),
             State::Owing { until, .. } => Pending::Timer(*until),
-            State::Confirming { since } => {
-                Pending::Effect(Effect::Settle { since: *since, shelved: true })
+            State::Confirming { doubt } => {
+                Pending::Effect(Effect::Settle { doubt: *doubt, shelved: true })
             }
             State::InReview { .. } => Pending::Person,
             State::Recording { .. } => Pending::Effect(Effect::Record),
@@ -230,14 +238,16 @@ impl Cancellation {
     pub fn step(&self, input: &Input, now: At) -> Result<Next, Rejected> {
         let next = match &self.state {
             State::Killing { maybe, told } => self.killing(*maybe, *told, input),
-            State::Rechecking { told } => self.rechecking(*told, input),
-            State::Refunding { tries } => self.refunding(*tries, input, now),
+            State::Rechecking { told } => self.rechecking(*told, input, now),
+            State::Refunding { tries, sent } => self.refunding(*tries, *sent, input, now),
             State::Owing { tries, .. } => match input {
-                Input::Due => Some(to(State::Refunding { tries: *tries }, "tries_again", vec![])),
+                Input::Due => {
+                    Some(to(State::Refunding { tries: *tries, sent: now }, "tries_again", vec![]))
+                }
                 _ => None,
             },
-            State::Confirming { .. } => self.confirming(input),
-            State::InReview { reason } => self.judged(*reason, input),
+            State::Confirming { .. } => self.confirming(input, now),
+            State::InReview { reason } => self.judged(*reason, input, now),
             State::Recording { outcome } => recording(*outcome, input),
             State::Ended { .. } | State::Failed { .. } => None,
         };
@@ -276,11 +286,11 @@ impl Cancellation {
         to(State::Failed { problem }, "kill_refused", facts)
     }
 
-    fn rechecking(&self, told: bool, input: &Input) -> Option<Next> {
+    fn rechecking(&self, told: bool, input: &Input, now: At) -> Option<Next> {
         let reason = Reason::UsageUnknown;
         Some(match input {
             Input::Done if self.terms.refund => {
-                to(State::Refunding { tries: 0 }, "unused", closed(told, reason))
+                to(State::Refunding { tries: 0, sent: now }, "unused", closed(told, reason))
             }
             Input::Done => {
                 let mut facts = closed(told, reason);
@@ -299,14 +309,16 @@ impl Cancellation {
         })
     }
 
-    fn refunding(&self, tries: u32, input: &Input, now: At) -> Option<Next> {
+    fn refunding(&self, tries: u32, sent: At, input: &Input, now: At) -> Option<Next> {
         let reason = Reason::RefundRefused;
         let told = tries >= TELL_AFTER;
         Some(match input {
             Input::Moved(moved) => self.refunded(*moved, "refunded", closed(told, reason)),
-            Input::InDoubt => {
-                to(State::Confirming { since: now }, "refund_in_doubt", closed(told, reason))
-            }
+            Input::InDoubt => to(
+                State::Confirming { doubt: Doubt { since: now, sent } },
+                "refund_in_doubt",
+                closed(told, reason),
+            ),
             Input::Refused(Refusal::Wait(wait)) => {
                 let tries = tries + 1;
                 let until = now.plus((*wait).max(backoff(tries)));
@@ -321,10 +333,12 @@ impl Cancellation {
         })
     }
 
-    fn confirming(&self, input: &Input) -> Option<Next> {
+    fn confirming(&self, input: &Input, now: At) -> Option<Next> {
         Some(match input {
             Input::Moved(moved) => self.refunded(*moved, "refund_confirmed", vec![]),
-            Input::Refused(_) => to(State::Refunding { tries: 0 }, "refund_ruled_out", vec![]),
+            Input::Refused(_) => {
+                to(State::Refunding { tries: 0, sent: now }, "refund_ruled_out", vec![])
+            }
             Input::Parked(reason) => {
                 to(State::InReview { reason: *reason }, "in_review", review(*reason))
             }
@@ -332,14 +346,14 @@ impl Cancellation {
         })
     }
 
-    fn judged(&self, reason: Reason, input: &Input) -> Option<Next> {
+    fn judged(&self, reason: Reason, input: &Input, now: At) -> Option<Next> {
         let closed = vec![Fact::ReviewClosed(reason)];
         Some(match input {
             Input::Verdict { applied: true } => {
                 self.refunded(Moved::default(), "judged_applied", closed)
             }
             Input::Verdict { applied: false } => {
-                to(State::Refunding { tries: 0 }, "judged_not_applied", closed)
+                to(State::Refunding { tries: 0, sent: now }, "judged_not_applied", closed)
             }
             _ => return None,
         })

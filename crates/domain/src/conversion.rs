@@ -34,7 +34,7 @@
 
 use crate::{
     coupon,
-    effect::{Effect, Fact, Input, Moved, Notice, Pending, Reason, Refusal, Rejected, Step},
+    effect::{Doubt, Effect, Fact, Input, Moved, Notice, Pending, Reason, Refusal, Rejected, Step},
     ids::{Code, CustomerId, MemberNo, NodeId, PosId, Reference, ShopId},
     money::Money,
     points::Points,
@@ -81,14 +81,33 @@ pub enum State {
     /// Accepted and reserved; the coupon's creation is under way. `check`: the balance is still to
     /// be read.
     Creating { check: bool },
-    /// The coupon stands, unseen; the deduction is under way, and is sent only once.
-    Deducting { node: NodeId },
+    /// The coupon stands, unseen; the deduction is under way, and is sent only once, not before
+    /// `sent`.
+    Deducting {
+        node: NodeId,
+        #[serde(default)]
+        sent: At,
+    },
     /// The deduction was sent and not answered.
-    Confirming { node: NodeId, since: At },
+    Confirming {
+        node: NodeId,
+        #[serde(flatten)]
+        doubt: Doubt,
+    },
     /// As before, and the coupon is being deactivated. `reason`: only a person can settle it.
-    Shelving { node: NodeId, since: At, reason: Option<Reason>, told: bool },
+    Shelving {
+        node: NodeId,
+        #[serde(flatten)]
+        doubt: Doubt,
+        reason: Option<Reason>,
+        told: bool,
+    },
     /// As before, and the coupon is dead meanwhile.
-    Shelved { node: NodeId, since: At },
+    Shelved {
+        node: NodeId,
+        #[serde(flatten)]
+        doubt: Doubt,
+    },
     /// A person must say whether the deduction happened. The coupon is dead meanwhile.
     InReview { node: NodeId, since: At, reason: Reason },
     /// The deduction did happen; the coupon is being brought back to life.
@@ -143,11 +162,11 @@ impl Conversion {
         match &self.state {
             State::Creating { check } => Pending::Effect(Effect::Create { check: *check }),
             State::Deducting { .. } => Pending::Effect(Effect::Deduct),
-            State::Confirming { since, .. } => {
-                Pending::Effect(Effect::Settle { since: *since, shelved: false })
+            State::Confirming { doubt, .. } => {
+                Pending::Effect(Effect::Settle { doubt: *doubt, shelved: false })
             }
-            State::Shelved { since, .. } => {
-                Pending::Effect(Effect::Settle { since: *since, shelved: true })
+            State::Shelved { doubt, .. } => {
+                Pending::Effect(Effect::Settle { doubt: *doubt, shelved: true })
             }
             State::Shelving { node, .. }
             | State::Killing { node, .. }
@@ -218,17 +237,17 @@ impl Conversion {
             || Err(Rejected { state: self.state_name().to_owned(), input: format!("{input:?}") });
         match (&self.state, input) {
             (State::Creating { .. }, input) => creating(input, now).map_or_else(rejected, Ok),
-            (State::Deducting { node }, input) => {
-                self.deducting(*node, input, now).map_or_else(rejected, Ok)
+            (State::Deducting { node, sent }, input) => {
+                self.deducting(*node, *sent, input, now).map_or_else(rejected, Ok)
             }
-            (State::Confirming { node, since }, input) => {
-                self.confirming(*node, *since, input).map_or_else(rejected, Ok)
+            (State::Confirming { node, doubt }, input) => {
+                self.confirming(*node, *doubt, input).map_or_else(rejected, Ok)
             }
-            (State::Shelving { node, since, reason, told }, input) => {
-                shelving(*node, *since, *reason, *told, input).map_or_else(rejected, Ok)
+            (State::Shelving { node, doubt, reason, told }, input) => {
+                shelving(*node, *doubt, *reason, *told, input).map_or_else(rejected, Ok)
             }
-            (State::Shelved { node, since }, input) => {
-                self.shelved(*node, *since, input, now).map_or_else(rejected, Ok)
+            (State::Shelved { node, doubt }, input) => {
+                self.shelved(*node, *doubt, input, now).map_or_else(rejected, Ok)
             }
             (State::InReview { node, reason, .. }, Input::Verdict { applied }) => {
                 Ok(self.judged(*node, *reason, *applied, now))
@@ -261,7 +280,7 @@ impl Conversion {
         }
     }
 
-    fn deducting(&self, node: NodeId, input: &Input, now: At) -> Option<Next> {
+    fn deducting(&self, node: NodeId, sent: At, input: &Input, now: At) -> Option<Next> {
         Some(match input {
             Input::Moved(paid) => self.issue(node, *paid, "deducted", vec![]),
             Input::Refused(refusal) => {
@@ -269,14 +288,14 @@ impl Conversion {
                 to(next, "deduction_refused", vec![])
             }
             Input::InDoubt => {
-                let next = State::Confirming { node, since: now };
+                let next = State::Confirming { node, doubt: Doubt { since: now, sent } };
                 to(next, "deduction_in_doubt", vec![Fact::DoubtOpened])
             }
             _ => return None,
         })
     }
 
-    fn confirming(&self, node: NodeId, since: At, input: &Input) -> Option<Next> {
+    fn confirming(&self, node: NodeId, doubt: Doubt, input: &Input) -> Option<Next> {
         let closed = vec![Fact::DoubtClosed];
         Some(match input {
             Input::Moved(paid) => self.issue(node, *paid, "deduction_confirmed", closed),
@@ -285,18 +304,18 @@ impl Conversion {
                 to(next, "deduction_ruled_out", closed)
             }
             Input::DoubtAged => {
-                let next = State::Shelving { node, since, reason: None, told: false };
+                let next = State::Shelving { node, doubt, reason: None, told: false };
                 to(next, "doubt_lasts", vec![])
             }
             Input::Parked(reason) => {
-                let next = State::Shelving { node, since, reason: Some(*reason), told: false };
+                let next = State::Shelving { node, doubt, reason: Some(*reason), told: false };
                 to(next, "needs_a_person", vec![])
             }
             _ => return None,
         })
     }
 
-    fn shelved(&self, node: NodeId, since: At, input: &Input, now: At) -> Option<Next> {
+    fn shelved(&self, node: NodeId, doubt: Doubt, input: &Input, now: At) -> Option<Next> {
         Some(match input {
             Input::Moved(paid) => {
                 let next = State::Restoring { node, paid: *paid, told: false };
@@ -309,7 +328,7 @@ impl Conversion {
                 to(dead(node, problem, now), "deduction_ruled_out", facts)
             }
             Input::Parked(reason) => {
-                let next = State::InReview { node, since, reason: *reason };
+                let next = State::InReview { node, since: doubt.since, reason: *reason };
                 to(next, "in_review", vec![Fact::ReviewOpened(*reason), Fact::Alert(*reason)])
             }
             _ => return None,
@@ -405,7 +424,7 @@ fn deduct_problem(refusal: &Refusal) -> Problem {
 fn creating(input: &Input, now: At) -> Option<Next> {
     Some(match input {
         Input::Created { node, unpayable: None } => {
-            to(State::Deducting { node: *node }, "created", vec![])
+            to(State::Deducting { node: *node, sent: now }, "created", vec![])
         }
         Input::Created { node, unpayable: Some(problem) } => {
             let next = State::Killing { node: *node, problem: *problem, told: false };
@@ -430,7 +449,7 @@ fn creating(input: &Input, now: At) -> Option<Next> {
 
 fn shelving(
     node: NodeId,
-    since: At,
+    doubt: Doubt,
     reason: Option<Reason>,
     told: bool,
     input: &Input,
@@ -441,15 +460,15 @@ fn shelving(
             let mut facts: Vec<Fact> =
                 told.then_some(Fact::ReviewClosed(will_not_die)).into_iter().collect();
             match reason {
-                None => to(State::Shelved { node, since }, "shelved", facts),
+                None => to(State::Shelved { node, doubt }, "shelved", facts),
                 Some(reason) => {
                     facts.extend([Fact::ReviewOpened(reason), Fact::Alert(reason)]);
-                    to(State::InReview { node, since, reason }, "in_review", facts)
+                    to(State::InReview { node, since: doubt.since, reason }, "in_review", facts)
                 }
             }
         }
         Input::Stubborn => {
-            let next = State::Shelving { node, since, reason, told: true };
+            let next = State::Shelving { node, doubt, reason, told: true };
             to(next, "will_not_die", stubborn(will_not_die))
         }
         _ => return None,

@@ -23,7 +23,7 @@ pub enum Effect {
     Add,
     /// Find out what became of the movement that was sent and not answered. `shelved`: the coupon
     /// is deactivated already.
-    Settle { since: At, shelved: bool },
+    Settle { doubt: Doubt, shelved: bool },
     /// Make the code useless, now. Deactivating twice is harmless.
     Deactivate { node: NodeId },
     /// The same to a coupon that its owner knows. `maybe`: an earlier try may have been applied, so
@@ -48,7 +48,20 @@ pub enum Effect {
     /// Give store credit. Sent once; never again blindly.
     Credit,
     /// Find out what became of the credit that was sent and not answered.
-    SettleCredit { since: At },
+    SettleCredit { doubt: Doubt },
+}
+
+/// A movement that was sent and not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Doubt {
+    /// When it was noted: the movement was sent by then, so absence proves nothing before a horizon
+    /// from here.
+    pub since: At,
+    /// The movement was not sent before: the points book may forget its key a window from here. A
+    /// process may die after sending and leave the doubt to be noted days later. Zero where an
+    /// older version did not keep it: then no key is trusted.
+    #[serde(default)]
+    pub sent: At,
 }
 
 /// How long a call may take and how often it is made.

@@ -37,7 +37,7 @@ pub use item::{Cancel, Expiry, Item, Outcome, Return, Why, expiry};
 
 use crate::{
     actor::Actor,
-    effect::{Fact, Input, Moved, Notice, Reason, Refusal, Rejected, Step},
+    effect::{Doubt, Fact, Input, Moved, Notice, Reason, Refusal, Rejected, Step},
     ids::{CustomerId, OrderId, Reference, ShopId},
     problem::Problem,
     time::At,
@@ -85,11 +85,13 @@ pub enum State {
         tries: u32,
         told: bool,
     },
-    /// The movement is being made, once. `gap`: of a credit, what is missing.
+    /// The movement is being made, once, not before `sent`. `gap`: of a credit, what is missing.
     Moving {
         done: Vec<Outcome>,
         gap: i64,
         tries: u32,
+        #[serde(default)]
+        sent: At,
     },
     /// We are not let in: again then.
     Owing {
@@ -102,7 +104,8 @@ pub enum State {
     Confirming {
         done: Vec<Outcome>,
         gap: i64,
-        since: At,
+        #[serde(flatten)]
+        doubt: Doubt,
     },
     /// A person must say whether it happened.
     InReview {
@@ -154,7 +157,7 @@ impl Reversal {
     pub fn accept(terms: Terms) -> Self {
         let state = match &terms.cancel {
             Some(_) => State::Cancelling { maybe: false, told: false },
-            None => begin(&terms.items, vec![], 0),
+            None => begin(&terms.items, vec![], 0, terms.at),
         };
         Self { terms, state }
     }
@@ -164,19 +167,21 @@ impl Reversal {
         let next = match &self.state {
             State::Cancelling { maybe, told } => self.cancelling(*maybe, *told, input, now),
             State::Following { told, job, since } => {
-                self.following(*told, job.as_ref(), *since, input)
+                self.following((*told, job.as_ref(), *since), input, now)
             }
-            State::Looking { done, tries, told } => self.looking(done, *tries, *told, input),
-            State::Moving { done, gap, tries } => self.moving(done, *gap, *tries, input, now),
+            State::Looking { done, tries, told } => self.looking(done, *tries, *told, input, now),
+            State::Moving { done, gap, tries, sent } => {
+                self.moving(done, *gap, (*tries, *sent), input, now)
+            }
             State::Owing { done, tries, .. } => match input {
                 Input::Due => {
-                    let next = begin(&self.terms.items, done.clone(), *tries);
+                    let next = begin(&self.terms.items, done.clone(), *tries, now);
                     Some(to(next, "tries_again", vec![]))
                 }
                 _ => None,
             },
-            State::Confirming { done, gap, .. } => self.confirming(done, *gap, input),
-            State::InReview { done, gap, reason } => self.judged(done, *gap, *reason, input),
+            State::Confirming { done, gap, .. } => self.confirming(done, *gap, input, now),
+            State::InReview { done, gap, reason } => self.judged(done, (*gap, *reason), input, now),
             State::Ended { .. } | State::Failed { .. } => None,
         };
         next.ok_or_else(|| Rejected {
@@ -192,7 +197,7 @@ impl Reversal {
                 let next = State::Following { job: job.clone(), since: now, told: false };
                 to(next, "cancel_accepted", closed(told, reason))
             }
-            Input::Done => self.cancelled(closed(told, reason)),
+            Input::Done => self.cancelled(closed(told, reason), now),
             Input::Unclear if !maybe => {
                 to(State::Cancelling { maybe: true, told }, "cancel_unclear", vec![])
             }
@@ -221,21 +226,20 @@ impl Reversal {
         to(State::Failed { problem }, "cancel_refused", facts)
     }
 
-    fn cancelled(&self, mut facts: Vec<Fact>) -> Next {
+    fn cancelled(&self, mut facts: Vec<Fact>, now: At) -> Next {
         facts.push(Fact::OrderCancelled);
-        self.next_item(vec![], "order_cancelled", facts)
+        self.next_item(vec![], "order_cancelled", facts, now)
     }
 
     fn following(
         &self,
-        told: bool,
-        job: Option<&String>,
-        since: At,
+        (told, job, since): (bool, Option<&String>, At),
         input: &Input,
+        now: At,
     ) -> Option<Next> {
         let reason = Reason::OrderNotCancelled;
         Some(match input {
-            Input::Done => self.cancelled(closed(told, reason)),
+            Input::Done => self.cancelled(closed(told, reason), now),
             Input::Refused(refusal) => self.refused(refusal, closed(told, reason)),
             Input::Stubborn if !told => {
                 let next = State::Following { job: job.cloned(), since, told: true };
@@ -246,7 +250,14 @@ impl Reversal {
     }
 
     /// `input` holds what Shopify has given back of each payment.
-    fn looking(&self, done: &[Outcome], tries: u32, told: bool, input: &Input) -> Option<Next> {
+    fn looking(
+        &self,
+        done: &[Outcome],
+        tries: u32,
+        told: bool,
+        input: &Input,
+        now: At,
+    ) -> Option<Next> {
         let reason = Reason::CreditsUnknown;
         let Some(Item::Credit { payment, amount, .. }) = self.current() else { return None };
         Some(match input {
@@ -255,9 +266,15 @@ impl Reversal {
                 let gap = amount.minor - back.map(|(_, minor)| *minor).sum::<i64>();
                 let facts = closed(told, reason);
                 if gap <= 0 {
-                    return Some(self.item_done(done, Outcome::ByShopify, "by_shopify", facts));
+                    return Some(self.item_done(
+                        done,
+                        Outcome::ByShopify,
+                        "by_shopify",
+                        facts,
+                        now,
+                    ));
                 }
-                let next = State::Moving { done: done.to_vec(), gap, tries };
+                let next = State::Moving { done: done.to_vec(), gap, tries, sent: now };
                 to(next, "gap_found", facts)
             }
             Input::Stubborn => {
@@ -272,7 +289,7 @@ impl Reversal {
         &self,
         done: &[Outcome],
         gap: i64,
-        tries: u32,
+        (tries, sent): (u32, At),
         input: &Input,
         now: At,
     ) -> Option<Next> {
@@ -293,7 +310,8 @@ impl Reversal {
             }
             Input::Refused(Refusal::Lapsed) => Outcome::Lapsed,
             Input::InDoubt => {
-                let next = State::Confirming { done: own(done), gap, since: now };
+                let next =
+                    State::Confirming { done: own(done), gap, doubt: Doubt { since: now, sent } };
                 return Some(to(next, "in_doubt", closed(told, reason)));
             }
             Input::Refused(Refusal::Wait(wait)) => {
@@ -310,10 +328,10 @@ impl Reversal {
             }
             _ => return None,
         };
-        Some(self.item_done(done, outcome, "moved", closed(told, reason)))
+        Some(self.item_done(done, outcome, "moved", closed(told, reason), now))
     }
 
-    fn confirming(&self, done: &[Outcome], gap: i64, input: &Input) -> Option<Next> {
+    fn confirming(&self, done: &[Outcome], gap: i64, input: &Input, now: At) -> Option<Next> {
         let outcome = match input {
             Input::Moved(moved) => Outcome::Moved(*moved),
             Input::Credited { transaction, honoured } => Outcome::Credited {
@@ -323,7 +341,7 @@ impl Reversal {
             },
             // A credit's gap is asked for again: Shopify may have filled it meanwhile.
             Input::Refused(_) => {
-                return Some(self.next_item(done.to_vec(), "ruled_out", vec![]));
+                return Some(self.next_item(done.to_vec(), "ruled_out", vec![], now));
             }
             Input::Parked(reason) => {
                 let next = State::InReview { done: done.to_vec(), gap, reason: *reason };
@@ -331,10 +349,16 @@ impl Reversal {
             }
             _ => return None,
         };
-        Some(self.item_done(done, outcome, "confirmed", vec![]))
+        Some(self.item_done(done, outcome, "confirmed", vec![], now))
     }
 
-    fn judged(&self, done: &[Outcome], gap: i64, reason: Reason, input: &Input) -> Option<Next> {
+    fn judged(
+        &self,
+        done: &[Outcome],
+        (gap, reason): (i64, Reason),
+        input: &Input,
+        now: At,
+    ) -> Option<Next> {
         let facts = vec![Fact::ReviewClosed(reason)];
         Some(match input {
             Input::Verdict { applied: true } => {
@@ -346,10 +370,10 @@ impl Reversal {
                     },
                     _ => Outcome::Moved(Moved::default()),
                 };
-                self.item_done(done, outcome, "judged_applied", facts)
+                self.item_done(done, outcome, "judged_applied", facts, now)
             }
             Input::Verdict { applied: false } => {
-                self.next_item(done.to_vec(), "judged_not_applied", facts)
+                self.next_item(done.to_vec(), "judged_not_applied", facts, now)
             }
             _ => return None,
         })
@@ -362,6 +386,7 @@ impl Reversal {
         outcome: Outcome,
         event: &'static str,
         mut facts: Vec<Fact>,
+        now: At,
     ) -> Next {
         let item = done.len();
         if let Outcome::Moved(moved) = outcome
@@ -381,11 +406,17 @@ impl Reversal {
         facts.push(Fact::ItemEnded { item, outcome });
         let mut done = done.to_vec();
         done.push(outcome);
-        self.next_item(done, event, facts)
+        self.next_item(done, event, facts, now)
     }
 
-    fn next_item(&self, done: Vec<Outcome>, event: &'static str, mut facts: Vec<Fact>) -> Next {
-        let next = begin(&self.terms.items, done, 0);
+    fn next_item(
+        &self,
+        done: Vec<Outcome>,
+        event: &'static str,
+        mut facts: Vec<Fact>,
+        now: At,
+    ) -> Next {
+        let next = begin(&self.terms.items, done, 0, now);
         if let State::Ended { done } = &next {
             facts.push(Fact::ReversalEnded);
             let came = |of: &Outcome| !matches!(of, Outcome::Lapsed | Outcome::Short);
@@ -398,10 +429,10 @@ impl Reversal {
 }
 
 /// The state in which the item after `done` is begun.
-fn begin(items: &[Item], done: Vec<Outcome>, tries: u32) -> State {
+fn begin(items: &[Item], done: Vec<Outcome>, tries: u32, now: At) -> State {
     match items.get(done.len()) {
         Some(Item::Credit { .. }) => State::Looking { done, tries, told: false },
-        Some(_) => State::Moving { done, gap: 0, tries },
+        Some(_) => State::Moving { done, gap: 0, tries, sent: now },
         None => State::Ended { done },
     }
 }

@@ -21,12 +21,13 @@ pub const NOON: At = At(1_705_314_600_000_000);
 /// # Panics
 /// Where the store breaks a rule.
 pub fn every_rule<S: Store>(empty: impl Fn() -> S) {
-    let rules: [fn(&dyn Store); 16] = [
+    let rules: [fn(&dyn Store); 17] = [
         a_flow_reads_back_as_written,
         a_key_finds_its_flow,
         a_released_key_may_be_used_again,
         a_code_is_used_once,
         the_daily_limit_holds,
+        a_day_never_comes_back,
         the_allowance_of_a_failure_comes_back_on_its_own_day_only,
         open_conversions_hold_their_points_back,
         a_doubt_stops_the_next_conversion,
@@ -174,9 +175,9 @@ fn a_code_is_used_once(store: &dyn Store) {
     let second = with_terms(start(2, 2), |terms| {
         terms.code = row.flow.terms().expect("a coupon's").code.clone()
     });
-    assert_eq!(begin(store, second.clone()), Begun::CodeExists);
+    assert_eq!(begin(store, second.clone()), Begun::DrawAgain);
     apply(store, &row, &Input::GaveUp { maybe: false }, None);
-    assert_eq!(begin(store, second.clone()), Begun::CodeExists, "a void code is never reused");
+    assert_eq!(begin(store, second.clone()), Begun::DrawAgain, "a void code is never reused");
     let second = with_terms(second, |terms| terms.code = Code::from("70934-BBBBBB-500"));
     assert!(matches!(begin(store, second), Begun::Started(_)), "nothing was kept of the refused");
 }
@@ -189,6 +190,18 @@ fn the_daily_limit_holds(store: &dyn Store) {
     let tomorrow = jiff::civil::date(2024, 1, 16);
     started(store, with_terms(limited(4, 1), |terms| terms.day = tomorrow));
     started(store, limited(5, 2));
+}
+
+/// A request of a moment before midnight, or of a clock that is late, must not empty the count.
+fn a_day_never_comes_back(store: &dyn Store) {
+    let limited = |n, day| {
+        let day = jiff::civil::date(2024, 1, day);
+        with_terms(within(500, 9_000, start(n, 1)), |terms| terms.day = day)
+    };
+    started(store, limited(1, 15));
+    started(store, limited(2, 16));
+    assert_eq!(begin(store, limited(3, 15)), Begun::DrawAgain);
+    assert_eq!(begin(store, limited(4, 16)), Begun::Refused(Problem::DailyLimitExceeded));
 }
 
 fn the_allowance_of_a_failure_comes_back_on_its_own_day_only(store: &dyn Store) {

@@ -11,7 +11,7 @@ pub mod ports;
 mod recovery;
 pub mod store;
 
-use domain::{At, FlowId, Input, Pending, Rejected, ShopId, effect::Tries};
+use domain::{At, Effect, FlowId, Input, Pending, Rejected, ShopId, effect::Tries};
 use ports::{Clock, Ports};
 use recovery::Outcome;
 use std::{sync::Arc, time::Duration};
@@ -71,10 +71,20 @@ impl Engine {
 
     /// Works on a flow until it ends, waits, or needs a person. `fresh`: this process committed the
     /// row just now, so its effect was never sent.
-    pub async fn drive(&self, mut row: Row, mut fresh: bool) -> Result<Row, Stopped> {
+    pub async fn drive(&self, row: Row, fresh: bool) -> Result<Row, Stopped> {
+        self.drive_on(row, fresh, false).await
+    }
+
+    /// `ruled_out`: that the movement had been sent before was ruled out just now.
+    async fn drive_on(
+        &self,
+        mut row: Row,
+        mut fresh: bool,
+        mut ruled_out: bool,
+    ) -> Result<Row, Stopped> {
         loop {
             let input = match row.flow.pending() {
-                Pending::Nothing | Pending::Person => return Ok(row),
+                Pending::Nothing | Pending::Person => return self.rest(row).await,
                 Pending::Timer(at) if self.clock.now() < at => return Ok(row),
                 Pending::Timer(_) => Input::Due,
                 Pending::Effect(effect) => {
@@ -83,7 +93,7 @@ impl Engine {
                     };
                     self.keep_lease(&row)?;
                     let sent_at = self.clock.now();
-                    let fresh = fresh && !self.remembers_less(&row);
+                    let fresh = fresh && (ruled_out || !self.remembers_less(&row));
                     let outcome = self.perform(&peers, &row, effect, fresh).await;
                     let took = self.clock.now().since(sent_at);
                     self.observer.performed(row.shop(), effect.name(), outcome.name(), took);
@@ -107,6 +117,7 @@ impl Engine {
                     }
                 }
             };
+            ruled_out = rules_out(row.flow.pending(), &input, ruled_out);
             row = self.advance(row, &input).await?;
             fresh = true;
         }
@@ -118,7 +129,7 @@ impl Engine {
             return Ok(None);
         };
         let row = self.advance(row, &Input::Verdict { applied }).await?;
-        self.drive(row, true).await.map(Some)
+        self.drive_on(row, true, !applied).await.map(Some)
     }
 
     async fn advance(&self, row: Row, input: &Input) -> Result<Row, Stopped> {
@@ -145,6 +156,18 @@ impl Engine {
         let next = Row { version: row.version + 1, due_at, ..row };
         let event = Event { name: "tried", detail: Some(why.to_owned()) };
         self.commit(Commit { row: next, at: now, event, facts: vec![] }).await
+    }
+
+    /// There is nothing to do. Taken by mistake, or by a person who then did not decide, the flow
+    /// is let go, or it would be claimed for ever and its coupon stay busy.
+    async fn rest(&self, row: Row) -> Result<Row, Stopped> {
+        if row.due_at.is_none() {
+            return Ok(row);
+        }
+        let at = self.clock.now();
+        let next = Row { version: row.version + 1, due_at: None, ..row };
+        let event = Event { name: "let_go", detail: None };
+        self.commit(Commit { row: next, at, event, facts: vec![] }).await
     }
 
     /// Lets the flow go until then.
@@ -193,6 +216,18 @@ fn renewed(due_at: Option<At>, now: At) -> At {
 fn same_effect(before: Pending, after: Pending) -> bool {
     match (before, after) {
         (Pending::Effect(a), Pending::Effect(b)) => a.name() == b.name(),
+        _ => false,
+    }
+}
+
+/// Whether a movement is known not to have been sent by then. Of a credit, the gap is asked for
+/// again before it is sent.
+fn rules_out(pending: Pending, input: &Input, before: bool) -> bool {
+    match pending {
+        Pending::Effect(Effect::Settle { .. } | Effect::SettleCredit { .. }) => {
+            matches!(input, Input::Refused(_))
+        }
+        Pending::Effect(Effect::LookCredits) => before,
         _ => false,
     }
 }

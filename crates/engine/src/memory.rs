@@ -188,9 +188,13 @@ impl Books {
     ) -> Option<Begun> {
         let key = (terms.shop.clone(), terms.code.clone());
         if self.coupons.contains_key(&key) {
-            return Some(Begun::CodeExists);
+            return Some(Begun::DrawAgain);
         }
         let account = self.accounts.entry((terms.shop.clone(), terms.customer)).or_default();
+        if account.day.is_some_and(|day| day > terms.day) {
+            // The earlier day's total is not kept.
+            return Some(Begun::DrawAgain);
+        }
         if let Err(problem) = account.reserve(terms, daily_limit, balance) {
             return Some(Begun::Refused(problem));
         }

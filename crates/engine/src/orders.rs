@@ -48,12 +48,12 @@ impl Engine {
                 Some(order) => credit(peers, order, limit).await,
                 None => nothing_to_send(),
             },
-            Effect::SettleCredit { since } => match wanted(flow) {
+            Effect::SettleCredit { doubt } => match wanted(flow) {
                 Some(order) => {
                     // Ours may be as old as the order.
-                    let from = if remembers_less { flow.terms.placed_at } else { since };
-                    let shop = &flow.terms.shop;
-                    self.settle_credit(peers, shop, order, (since, from), fresh, limit).await
+                    let from = if remembers_less { flow.terms.placed_at } else { doubt.sent };
+                    let (shop, times) = (&flow.terms.shop, (doubt.since, from));
+                    self.settle_credit(peers, shop, order, times, fresh, limit).await
                 }
                 None => nothing_to_send(),
             },

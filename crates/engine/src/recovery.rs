@@ -22,7 +22,7 @@ use crate::{
 use domain::{
     At, Effect, Input, NodeId, Points, Problem, Refusal, Terms,
     conversion::CREATE_HORIZON,
-    effect::{Moved, Reason},
+    effect::{Doubt, Moved, Reason},
     flow::Order,
 };
 use std::time::Duration;
@@ -123,8 +123,8 @@ impl Engine {
                 },
                 None => nothing_to_send(),
             },
-            Effect::Settle { since, shelved } => match row.flow.order() {
-                Some(order) => self.settle(peers, &order, since, shelved, fresh, limit).await,
+            Effect::Settle { doubt, shelved } => match row.flow.order() {
+                Some(order) => self.settle(peers, &order, doubt, shelved, fresh, limit).await,
                 None => nothing_to_send(),
             },
             Effect::Deactivate { node } => plain(peers.coupons.deactivate(node, limit).await),
@@ -154,21 +154,25 @@ impl Engine {
         }
     }
 
-    /// What was heard of an order is asked first, then Shopify.
+    /// Shopify is asked, then what was heard of an order: so that news which comes while Shopify
+    /// does not know it yet is not passed over.
     async fn recheck(&self, peers: &Peers, row: &Row, limit: Duration) -> Outcome {
         let Some(coupon) = row.flow.coupon() else { return nothing_to_send() };
-        match self.store.use_of(&coupon.terms.shop, &coupon.terms.code).await {
-            Ok(None) => {}
-            Ok(Some(order)) => return Outcome::Input(Input::Used { order: Some(order) }),
-            Err(error) => return Outcome::failed(error, Input::GaveUp { maybe: false }),
-        }
-        match peers.coupons.usage(coupon, limit).await {
-            Answer::Done(Usage::Unused) => Outcome::Input(Input::Done),
-            Answer::Done(Usage::Used { order }) => Outcome::Input(Input::Used { order }),
+        let usage = match peers.coupons.usage(coupon, limit).await {
+            Answer::Done(usage) => usage,
             Answer::Refused(refusal) => {
-                Outcome::failed(format!("refused: {refusal:?}"), Input::GaveUp { maybe: false })
+                let why = format!("refused: {refusal:?}");
+                return Outcome::failed(why, Input::GaveUp { maybe: false });
             }
-            Answer::Unknown(why) => Outcome::failed(why, Input::GaveUp { maybe: false }),
+            Answer::Unknown(why) => return Outcome::failed(why, Input::GaveUp { maybe: false }),
+        };
+        if let Usage::Used { order } = usage {
+            return Outcome::Input(Input::Used { order });
+        }
+        match self.store.use_of(&coupon.terms.shop, &coupon.terms.code).await {
+            Ok(None) => Outcome::Input(Input::Done),
+            Ok(order) => Outcome::Input(Input::Used { order }),
+            Err(error) => Outcome::failed(error, Input::GaveUp { maybe: false }),
         }
     }
 
@@ -176,7 +180,7 @@ impl Engine {
         &self,
         peers: &Peers,
         order: &Order<'_>,
-        since: At,
+        Doubt { since, sent }: Doubt,
         shelved: bool,
         fresh: bool,
         limit: Duration,
@@ -195,7 +199,7 @@ impl Engine {
         let age = looked_at.since(since);
         let seen = match recovery {
             // A key that is forgotten by the time it arrives would move the points again.
-            Recovery::Replay { window } if age + limit >= window => {
+            Recovery::Replay { window } if looked_at.since(sent) + limit >= window => {
                 return Outcome::Input(Input::Parked(Reason::LookUpDown));
             }
             Recovery::Replay { .. } => replay(peers, order, limit).await,

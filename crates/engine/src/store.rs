@@ -78,8 +78,9 @@ pub enum Begun {
     },
     /// Nothing was written.
     Refused(Problem),
-    /// The code stands in our books already: choose another.
-    CodeExists,
+    /// The code stands in our books already, or the customer has begun a later day meanwhile:
+    /// choose the code and the day anew.
+    DrawAgain,
 }
 
 /// One line of a flow's timeline.

@@ -270,6 +270,6 @@ async fn try_begin(
         Begun::Known { row, same_request: true } => Ok(Begin::Earlier(row)),
         Begun::Known { same_request: false, .. } => Err(Declined::KeyReused),
         Begun::Refused(problem) => Err(Declined::Problem(problem)),
-        Begun::CodeExists => Err(Declined::Problem(Problem::CouponBusy)),
+        Begun::DrawAgain => Err(Declined::Problem(Problem::CouponBusy)),
     }
 }

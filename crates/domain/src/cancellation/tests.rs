@@ -157,9 +157,12 @@ fn stored_states_keep_their_names() {
             r#"{"state":"killing","maybe":false,"told":false}"#,
         ),
         (State::Rechecking { told: true }, r#"{"state":"rechecking","told":true}"#),
-        (State::Refunding { tries: 0 }, r#"{"state":"refunding","tries":0}"#),
+        (State::Refunding { tries: 0, sent: At(4) }, r#"{"state":"refunding","tries":0,"sent":4}"#),
         (State::Owing { tries: 1, until: At(5) }, r#"{"state":"owing","tries":1,"until":5}"#),
-        (State::Confirming { since: At(5) }, r#"{"state":"confirming","since":5}"#),
+        (
+            State::Confirming { doubt: Doubt { since: At(5), sent: At(4) } },
+            r#"{"state":"confirming","since":5,"sent":4}"#,
+        ),
         (
             State::InReview { reason: Reason::NoLookUp },
             r#"{"state":"in_review","reason":"no_look_up"}"#,
@@ -175,6 +178,20 @@ fn stored_states_keep_their_names() {
     ];
     for (state, json) in golden {
         assert_eq!(serde_json::to_string(&state).unwrap(), json);
+        assert_eq!(serde_json::from_str::<State>(json).unwrap(), state);
+    }
+}
+
+/// As they were written before `sent` was kept: no key is trusted then.
+#[test]
+fn older_states_still_parse() {
+    for (json, state) in [
+        (r#"{"state":"refunding","tries":2}"#, State::Refunding { tries: 2, sent: At(0) }),
+        (
+            r#"{"state":"confirming","since":5}"#,
+            State::Confirming { doubt: Doubt { since: At(5), sent: At(0) } },
+        ),
+    ] {
         assert_eq!(serde_json::from_str::<State>(json).unwrap(), state);
     }
 }

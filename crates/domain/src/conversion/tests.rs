@@ -276,13 +276,21 @@ fn stored_states_still_parse() {
     for (json, name) in [
         (r#"{"state":"creating","check":true}"#.to_owned(), "creating"),
         (r#"{"state":"deducting","node":7}"#.to_owned(), "deducting"),
+        (r#"{"state":"deducting","node":7,"sent":4}"#.to_owned(), "deducting"),
         (r#"{"state":"confirming","node":7,"since":5}"#.to_owned(), "confirming"),
+        (r#"{"state":"confirming","node":7,"since":5,"sent":4}"#.to_owned(), "confirming"),
         (
             r#"{"state":"shelving","node":7,"since":5,"reason":"no_look_up","told":false}"#
                 .to_owned(),
             "shelving",
         ),
+        (
+            r#"{"state":"shelving","node":7,"since":5,"sent":4,"reason":null,"told":false}"#
+                .to_owned(),
+            "shelving",
+        ),
         (r#"{"state":"shelved","node":7,"since":5}"#.to_owned(), "shelved"),
+        (r#"{"state":"shelved","node":7,"since":5,"sent":4}"#.to_owned(), "shelved"),
         (
             r#"{"state":"in_review","node":7,"since":5,"reason":"look_up_down"}"#.to_owned(),
             "in_review",
@@ -311,6 +319,8 @@ fn stored_states_still_parse() {
         let state: State = serde_json::from_str(&json).unwrap_or_else(|e| panic!("{json}: {e}"));
         let conversion = Conversion { terms: terms(), state };
         assert_eq!(conversion.state_name(), name);
-        assert_eq!(serde_json::to_string(&conversion.state).unwrap(), json);
+        // `sent` was not always kept; where it is not known, no key is trusted.
+        let rewritten = serde_json::to_string(&conversion.state).unwrap();
+        assert!(rewritten == json || rewritten.replace(r#","sent":0"#, "") == json, "{json}");
     }
 }

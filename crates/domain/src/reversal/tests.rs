@@ -121,6 +121,8 @@ fn from_any_start_to_any_end() {
     }
 }
 
+const DOUBT: Doubt = Doubt { since: NOW, sent: NOW };
+
 #[test]
 fn what_is_asked_of_whom() {
     let both = || vec![points(500), credit(300)];
@@ -138,7 +140,7 @@ fn what_is_asked_of_whom() {
             false,
             both(),
             vec![Input::InDoubt],
-            Pending::Effect(Effect::Settle { since: NOW, shelved: true }),
+            Pending::Effect(Effect::Settle { doubt: DOUBT, shelved: true }),
         ),
         (false, both(), vec![moved(1)], Pending::Effect(Effect::LookCredits)),
         (false, both(), vec![moved(1), reverted(0)], Pending::Effect(Effect::Credit)),
@@ -146,7 +148,7 @@ fn what_is_asked_of_whom() {
             false,
             both(),
             vec![moved(1), reverted(0), Input::InDoubt],
-            Pending::Effect(Effect::SettleCredit { since: NOW }),
+            Pending::Effect(Effect::SettleCredit { doubt: DOUBT }),
         ),
         (false, vec![earned(30)], vec![], Pending::Effect(Effect::Deduct)),
         (false, vec![points(1)], vec![moved(1)], Pending::Nothing),
@@ -238,4 +240,20 @@ fn repeated_inputs_are_refused() {
     assert_eq!(flow.done().len(), 3);
     let counted = facts.iter().filter(|fact| matches!(fact, Fact::ItemEnded { .. })).count();
     assert_eq!(counted, 3);
+}
+
+/// A process may die after sending, and the doubt be noted a day later: what was sent meanwhile is
+/// looked for from the sending on.
+#[test]
+fn a_doubt_remembers_when_it_may_have_been_sent() {
+    let late = NOW.plus(DAY);
+    let doubt = Doubt { since: late, sent: NOW };
+    for (items, before, expected) in [
+        (vec![points(500)], vec![], Effect::Settle { doubt, shelved: true }),
+        (vec![credit(300)], vec![reverted(0)], Effect::SettleCredit { doubt }),
+    ] {
+        let (mut flow, _) = play(reversal(false, items), &before);
+        flow.state = flow.step(&Input::InDoubt, late).unwrap().next;
+        assert_eq!(flow.pending(), Pending::Effect(expected));
+    }
 }

@@ -64,11 +64,11 @@ impl Reversal {
             }
             State::Moving { .. } => Pending::Effect(Effect::Add),
             State::Owing { until, .. } => Pending::Timer(*until),
-            State::Confirming { since, .. } if credit => {
-                Pending::Effect(Effect::SettleCredit { since: *since })
+            State::Confirming { doubt, .. } if credit => {
+                Pending::Effect(Effect::SettleCredit { doubt: *doubt })
             }
-            State::Confirming { since, .. } => {
-                Pending::Effect(Effect::Settle { since: *since, shelved: true })
+            State::Confirming { doubt, .. } => {
+                Pending::Effect(Effect::Settle { doubt: *doubt, shelved: true })
             }
             State::InReview { .. } => Pending::Person,
             State::Ended { .. } | State::Failed { .. } => Pending::Nothing,

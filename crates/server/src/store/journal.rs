@@ -276,7 +276,7 @@ async fn reserve<T: Tx>(
     ];
     let added = tx.run(&[Statement { sql: sql::COUPON_ADD, values: coupon.to_vec() }]).await?;
     if added == 0 {
-        return Ok(Some(Begun::CodeExists));
+        return Ok(Some(Begun::DrawAgain));
     }
     let values = values![shop, customer, day.as_str(), points, daily_limit.get(), balance.get()];
     if tx.row(sql::RESERVE, &values).await?.is_some() {
@@ -285,6 +285,10 @@ async fn reserve<T: Tx>(
     // Which of the guards failed.
     let (mut today, mut doubts) = (0, 0);
     if let Some(account) = tx.row(sql::ACCOUNT, &values![shop, customer]).await? {
+        if account.text(0)? > day.as_str() {
+            // The earlier day's total is not kept.
+            return Ok(Some(Begun::DrawAgain));
+        }
         today = if account.text(0)? == day { account.int(1)? } else { 0 };
         doubts = account.int(3)?;
     }

@@ -21,7 +21,7 @@ pub const RESERVE: &str = "INSERT INTO account AS a \
     + excluded.day_points, \
     open_points = a.open_points + excluded.open_points, day = excluded.day \
     WHERE a.doubts = 0 AND a.open_points + excluded.open_points <= ?6 \
-    AND CASE WHEN a.day = excluded.day THEN a.day_points ELSE 0 END \
+    AND a.day <= excluded.day AND CASE WHEN a.day = excluded.day THEN a.day_points ELSE 0 END \
     + excluded.day_points <= ?5 \
     RETURNING day_points";
 

@@ -147,7 +147,7 @@ async fn convert(
             _ => Ok(row),
         },
         Begun::Refused(problem) => Err(ApiError::of(problem)),
-        Begun::CodeExists => Err(ApiError::of(Problem::ShopifyUnavailable)),
+        Begun::DrawAgain => Err(ApiError::of(Problem::ShopifyUnavailable)),
     }
 }
 
@@ -238,11 +238,11 @@ async fn draw(
             lease_until: now.plus(LEASE),
         };
         match app.engine.start(start).await? {
-            Begun::CodeExists => {}
+            Begun::DrawAgain => {}
             begun => return Ok(begun),
         }
     }
-    Ok(Begun::CodeExists)
+    Ok(Begun::DrawAgain)
 }
 
 fn answer(row: &Row, flow: &Conversion, customer: &Customer) -> Response {

@@ -1,0 +1,180 @@
+//! The laws (I1 to I8 of the design, as far as one process can break them), checked after every
+//! entry of the diary. It knows texts and numbers only: no code of the domain's.
+
+mod coupons;
+mod ended;
+mod flows;
+
+use crate::diary::{Deed, Entry, Word};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A law that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breach {
+    /// Which of the laws: `I1` to `I7`.
+    pub law: &'static str,
+    pub what: String,
+}
+
+type Verdict = Result<(), Breach>;
+
+fn broken<T>(law: &'static str, what: impl Into<String>) -> Result<T, Breach> {
+    Err(Breach { law, what: what.into() })
+}
+
+fn must(good: bool, law: &'static str, what: impl FnOnce() -> String) -> Verdict {
+    if good { Ok(()) } else { broken(law, what()) }
+}
+
+/// What was wished, and what the other side's books say of its code.
+#[derive(Debug, Default)]
+struct Wish {
+    key: u64,
+    customer: u64,
+    points: i64,
+    day: i64,
+    ends_at: i64,
+    flow: Option<u128>,
+    deductions_sent: u32,
+    deductions: u32,
+    refunds: u32,
+    created: bool,
+    alive: bool,
+    redeemed: bool,
+    /// Shopify said «unused» after it was used.
+    blind: bool,
+    heard: bool,
+    /// What the last act that is known to be done made of it.
+    should_live: bool,
+    should_say: Option<&'static str>,
+    says: Option<&'static str>,
+    held: bool,
+}
+
+#[derive(Debug)]
+struct Flow {
+    code: String,
+    /// `None`: the conversion itself.
+    deed: Option<Deed>,
+    word: Word,
+    parked: bool,
+    version: i64,
+    epoch: i64,
+    reviews: BTreeMap<&'static str, bool>,
+    lived: bool,
+}
+
+/// Reads the diary.
+#[derive(Debug)]
+pub struct Auditor {
+    /// The till knows keys, so that the same movement may be sent again.
+    keyed: bool,
+    daily_limit: i64,
+    balances: BTreeMap<u64, i64>,
+    wishes: BTreeMap<String, Wish>,
+    flows: BTreeMap<u128, Flow>,
+    days: BTreeMap<(u64, i64), i64>,
+    keys: BTreeMap<u64, u32>,
+    ledger: BTreeMap<String, i64>,
+    till: BTreeMap<String, i64>,
+    strangers: BTreeSet<String>,
+}
+
+impl Auditor {
+    pub fn new(keyed: bool, daily_limit: i64, balances: BTreeMap<u64, i64>) -> Self {
+        Self {
+            keyed,
+            daily_limit,
+            balances,
+            wishes: BTreeMap::new(),
+            flows: BTreeMap::new(),
+            days: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            ledger: BTreeMap::new(),
+            till: BTreeMap::new(),
+            strangers: BTreeSet::new(),
+        }
+    }
+
+    /// Reads the next entry.
+    ///
+    /// # Errors
+    /// With the law that it breaks.
+    pub fn read(&mut self, entry: &Entry) -> Verdict {
+        match entry {
+            Entry::Asked { code, key, customer, points, day, ends_at } => {
+                let wish = Wish {
+                    key: *key,
+                    customer: *customer,
+                    points: *points,
+                    day: *day,
+                    ends_at: *ends_at,
+                    ..Wish::default()
+                };
+                self.wishes.insert(code.clone(), wish);
+                Ok(())
+            }
+            Entry::Begun { code, flow } => self.begun(code, *flow),
+            Entry::Acted { code, flow, deed } => self.acted(code, *flow, *deed),
+            Entry::Told { flow, word } => self.told(*flow, *word),
+            Entry::Sent { reference } => self.sent(reference),
+            Entry::Moved { reference, customer, points, balance } => {
+                self.moved(reference, *customer, *points, *balance)
+            }
+            Entry::Created { code, ends_at } => self.created(code, *ends_at),
+            Entry::Strangers { code } => {
+                self.strangers.insert(code.clone());
+                Ok(())
+            }
+            Entry::Killed { code } | Entry::Deleted { code } => {
+                self.wish(code)?.alive = false;
+                Ok(())
+            }
+            Entry::Revived { code, ends_at } => self.revived(code, *ends_at),
+            Entry::Redeemed { code } => self.redeemed(code),
+            Entry::Blind { code } => {
+                let wish = self.wish(code)?;
+                // Whoever has heard of it cannot be misled.
+                wish.blind |= !wish.heard;
+                Ok(())
+            }
+            Entry::Recorded { code, status } => {
+                self.wish(code)?.says = Some(status);
+                Ok(())
+            }
+            Entry::Heard { code } => {
+                self.wish(code)?.heard = true;
+                Ok(())
+            }
+            Entry::Ledger { reference, points } => self.ledger(reference, *points),
+            Entry::Review { flow, reason, open } => {
+                self.flow(*flow)?.reviews.insert(reason, *open);
+                Ok(())
+            }
+            Entry::Parked { flow, parked } => {
+                self.flow(*flow)?.parked = *parked;
+                Ok(())
+            }
+            Entry::Claimed { flow, epoch, version } => self.claimed(*flow, *epoch, *version),
+            Entry::Step { flow, version, epoch, .. } => self.step(*flow, *version, *epoch),
+            Entry::Rejected { flow, why } => broken("I5", format!("flow {flow}: {why}")),
+            Entry::Call { .. } | Entry::Turn { .. } => Ok(()),
+            Entry::Stalled => self.stalled(),
+            Entry::Quiet => self.quiet(),
+        }
+    }
+
+    fn wish(&mut self, code: &str) -> Result<&mut Wish, Breach> {
+        match self.wishes.get_mut(code) {
+            Some(wish) => Ok(wish),
+            None => broken("I2", format!("nobody asked for {code}")),
+        }
+    }
+
+    fn flow(&mut self, flow: u128) -> Result<&mut Flow, Breach> {
+        match self.flows.get_mut(&flow) {
+            Some(flow) => Ok(flow),
+            None => broken("I6", format!("flow {flow} was never begun")),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! The database of a run: in memory by default; the service's tests bring their own.
+
+use async_trait::async_trait;
+use domain::{Code, FlowId, ShopId, coupon::Status, effect::Reason};
+use engine::{
+    memory::MemoryStore,
+    store::{Store, StoreError},
+};
+use std::sync::Arc;
+
+/// What the news of a use meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noted {
+    /// It lived, or the same order was known.
+    Used,
+    /// Its points are back or on their way: a review of that conversion is open.
+    AfterCancel(FlowId),
+    /// It cannot have been ours.
+    Other,
+}
+
+#[async_trait]
+pub trait Backend: Send + Sync {
+    fn store(&self) -> Arc<dyn Store>;
+    /// All processes have died: what was committed is read from where it is kept.
+    fn reopen(&self);
+    /// Writes down that an order used the coupon, in a transaction.
+    async fn note_use(&self, shop: &ShopId, code: &Code, order: &str) -> Result<Noted, StoreError>;
+}
+
+/// Everything is forgotten with the run.
+#[derive(Default)]
+pub struct InMemory(Arc<MemoryStore>);
+
+#[async_trait]
+impl Backend for InMemory {
+    fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.0) as Arc<dyn Store>
+    }
+
+    fn reopen(&self) {}
+
+    async fn note_use(&self, shop: &ShopId, code: &Code, order: &str) -> Result<Noted, StoreError> {
+        let books = &mut *self.0.books();
+        let Some(coupon) = books.coupons.get_mut(&(shop.clone(), code.clone())) else {
+            return Ok(Noted::Other);
+        };
+        if coupon.used_in.is_some() {
+            return Ok(Noted::Used);
+        }
+        coupon.used_in = Some(order.to_owned());
+        if matches!(coupon.status, Status::Cancelling | Status::Cancelled) {
+            let flow = coupon.flow;
+            books.reviews.insert((flow, Reason::UsedAfterCancel), true);
+            return Ok(Noted::AfterCancel(flow));
+        }
+        Ok(Noted::Used)
+    }
+}

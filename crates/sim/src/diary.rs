@@ -1,0 +1,192 @@
+//! What happened in the world, in plain words: the books' own entries, what people did and what
+//! they were told. The auditor reads nothing else, and the trace is its text.
+
+use std::fmt;
+
+/// What somebody was told of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    Processing,
+    Confirming,
+    Done,
+    Failed,
+}
+
+/// What staff, or an owner, do to a coupon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    Cancel {
+        refund: bool,
+    },
+    Hold,
+    Release,
+    /// Its use is written down.
+    Used,
+    /// Its end is written down.
+    Expired,
+}
+
+/// One entry. Codes and references are texts, flows are numbers: nothing of the program's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A customer wishes: the code that Kaeru is to use, under which key.
+    Asked {
+        code: String,
+        key: u64,
+        customer: u64,
+        points: i64,
+        day: i64,
+        ends_at: i64,
+    },
+    /// Kaeru accepted the wish.
+    Begun {
+        code: String,
+        flow: u128,
+    },
+    /// Kaeru accepted an act on the coupon.
+    Acted {
+        code: String,
+        flow: u128,
+        deed: Deed,
+    },
+    /// From now on whoever looks is told so.
+    Told {
+        flow: u128,
+        word: Word,
+    },
+    /// A movement left for the till.
+    Sent {
+        reference: String,
+    },
+    /// The till's book: a movement, and the balance after it.
+    Moved {
+        reference: String,
+        customer: u64,
+        points: i64,
+        balance: i64,
+    },
+    /// Shopify's books.
+    Created {
+        code: String,
+        ends_at: i64,
+    },
+    /// Somebody else's coupon stood under the code before.
+    Strangers {
+        code: String,
+    },
+    Killed {
+        code: String,
+    },
+    Revived {
+        code: String,
+        ends_at: i64,
+    },
+    Deleted {
+        code: String,
+    },
+    /// An order used it.
+    Redeemed {
+        code: String,
+    },
+    /// Shopify said «unused» although it was used: its counts and searches lag.
+    Blind {
+        code: String,
+    },
+    /// The metafield says so now.
+    Recorded {
+        code: String,
+        status: &'static str,
+    },
+    /// Kaeru wrote down that it heard of the use.
+    Heard {
+        code: String,
+    },
+    /// A line in Kaeru's own ledger.
+    Ledger {
+        reference: String,
+        points: i64,
+    },
+    Review {
+        flow: u128,
+        reason: &'static str,
+        open: bool,
+    },
+    /// From now on only a person can move the flow, or no more so.
+    Parked {
+        flow: u128,
+        parked: bool,
+    },
+    /// Somebody took the flow, under a new epoch.
+    Claimed {
+        flow: u128,
+        epoch: i64,
+        version: i64,
+    },
+    /// A transition was written, by whoever held that epoch.
+    Step {
+        flow: u128,
+        event: &'static str,
+        version: i64,
+        epoch: i64,
+    },
+    /// The engine brought a flow something that does not fit: its mistake.
+    Rejected {
+        flow: u128,
+        why: String,
+    },
+    /// A call to another system and what became of it, for the trace.
+    Call {
+        name: &'static str,
+        fate: &'static str,
+    },
+    /// What the simulator did, for the trace.
+    Turn {
+        what: &'static str,
+        number: u64,
+    },
+    /// Nothing is under way or due: what has not ended waits for a person.
+    Stalled,
+    /// Staff have settled everything: all must be over.
+    Quiet,
+}
+
+impl fmt::Display for Entry {
+    /// One line of the trace.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Entry::Asked { code, key, customer, points, day, .. } => {
+                write!(f, "customer {customer} asks for {points}: {code}, key {key}, day {day}")
+            }
+            Entry::Begun { code, flow } => write!(f, "flow {flow} begins for {code}"),
+            Entry::Acted { code, flow, deed } => write!(f, "flow {flow}: {deed:?} of {code}"),
+            Entry::Told { flow, word } => write!(f, "flow {flow} is told as {word:?}"),
+            Entry::Sent { reference } => write!(f, "till: {reference} was sent"),
+            Entry::Moved { reference, customer, points, balance } => {
+                write!(f, "till: {reference} {points:+} for {customer}, now {balance}")
+            }
+            Entry::Created { code, .. } => write!(f, "shopify: {code} created"),
+            Entry::Strangers { code } => write!(f, "shopify: {code} is a stranger's"),
+            Entry::Killed { code } => write!(f, "shopify: {code} deactivated"),
+            Entry::Revived { code, .. } => write!(f, "shopify: {code} activated"),
+            Entry::Deleted { code } => write!(f, "shopify: {code} deleted"),
+            Entry::Redeemed { code } => write!(f, "shopify: {code} used in an order"),
+            Entry::Blind { code } => write!(f, "shopify: {code} called unused, and was used"),
+            Entry::Recorded { code, status } => write!(f, "metafield: {code} {status}"),
+            Entry::Heard { code } => write!(f, "the use of {code} was heard of"),
+            Entry::Ledger { reference, points } => write!(f, "ledger: {reference} {points:+}"),
+            Entry::Review { flow, reason, open: true } => write!(f, "flow {flow} review {reason}"),
+            Entry::Review { flow, reason, .. } => write!(f, "flow {flow} review {reason} closed"),
+            Entry::Parked { flow, parked: true } => write!(f, "flow {flow} waits for a person"),
+            Entry::Parked { flow, .. } => write!(f, "flow {flow} goes on"),
+            Entry::Claimed { flow, epoch, .. } => write!(f, "flow {flow} claimed, epoch {epoch}"),
+            Entry::Step { flow, event, version, epoch } => {
+                write!(f, "flow {flow} {event}, version {version} by epoch {epoch}")
+            }
+            Entry::Rejected { flow, why } => write!(f, "flow {flow} stumbles: {why}"),
+            Entry::Call { name, fate } => write!(f, "call {name}: {fate}"),
+            Entry::Turn { what, number } => write!(f, "{what} {number}"),
+            Entry::Stalled => f.write_str("nothing is under way"),
+            Entry::Quiet => f.write_str("all is quiet"),
+        }
+    }
+}

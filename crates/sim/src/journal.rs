@@ -1,0 +1,256 @@
+//! Any store behind a bad connection: a pause around each call, transactions whose fate is not
+//! known, and a diary of what was truly written. It keeps a picture of the journal of its own.
+
+use crate::{
+    diary::{Deed, Entry, Word},
+    shared::{Death, Shared},
+    swarm::Write,
+};
+use async_trait::async_trait;
+use domain::{
+    At, Code, Coupon, CustomerId, Fact, Flow, FlowId, Pending, ShopId, ending, flow::Told, hold,
+};
+use engine::store::{Begun, Commit, Committed, Request, Row, Start, Store, StoreError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// What is remembered of a flow.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub due_at: Option<At>,
+    pub word: Word,
+    /// Since when it waits for a person.
+    pub parked: Option<At>,
+    /// The movement that it asks for.
+    pub reference: Option<String>,
+    /// The day's allowance that a conversion takes.
+    pub takes: Option<(CustomerId, jiff::civil::Date, i64)>,
+}
+
+/// The journal as it was truly written.
+#[derive(Debug, Default)]
+pub struct Picture {
+    pub flows: BTreeMap<FlowId, Seen>,
+    /// Every coupon that was issued.
+    pub issued: Vec<Coupon>,
+}
+
+impl Picture {
+    /// The moment at which something is to be done next.
+    pub fn next_due(&self) -> Option<At> {
+        self.flows.values().filter_map(|seen| seen.due_at).min()
+    }
+
+    /// What conversions that did not fail take of the customer's day.
+    pub fn taken_on(&self, customer: CustomerId, day: jiff::civil::Date) -> i64 {
+        let takes = self.flows.values().filter(|seen| seen.word != Word::Failed);
+        let of_the_day = |seen: &Seen| {
+            seen.takes.filter(|taken| (taken.0, taken.1) == (customer, day)).map(|taken| taken.2)
+        };
+        takes.filter_map(of_the_day).sum()
+    }
+}
+
+pub struct Journal {
+    pub inner: Arc<dyn Store>,
+    pub shared: Arc<Shared>,
+    pub picture: Arc<Mutex<Picture>>,
+}
+
+fn lost() -> StoreError {
+    StoreError("the connection broke".to_owned())
+}
+
+fn number(id: FlowId) -> u128 {
+    id.0.as_u128()
+}
+
+fn word(flow: &Flow) -> Word {
+    match flow.told() {
+        Told::Processing => Word::Processing,
+        Told::Confirming => Word::Confirming,
+        Told::Done => Word::Done,
+        Told::Failed => Word::Failed,
+    }
+}
+
+fn deed(flow: &Flow) -> Option<Deed> {
+    Some(match flow {
+        Flow::Conversion(_) => return None,
+        Flow::Cancellation(flow) => Deed::Cancel { refund: flow.terms.refund },
+        Flow::Hold(flow) => match flow.terms.act {
+            hold::Act::Hold => Deed::Hold,
+            hold::Act::Release => Deed::Release,
+        },
+        Flow::Ending(flow) => match flow.terms.end {
+            ending::End::Used => Deed::Used,
+            ending::End::Expired => Deed::Expired,
+        },
+    })
+}
+
+impl Journal {
+    pub fn picture(&self) -> MutexGuard<'_, Picture> {
+        self.picture.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn began(&self, row: &Row) {
+        let (flow, code) = (number(row.id), row.flow.terms().code.to_string());
+        self.shared.note(match deed(&row.flow) {
+            None => Entry::Begun { code, flow },
+            Some(deed) => Entry::Acted { code, flow, deed },
+        });
+        let reference = row.flow.order().map(|order| order.reference.to_string());
+        let terms = row.flow.terms();
+        let takes = row.flow.conversion().map(|_| (terms.customer, terms.day, terms.points.get()));
+        let (due_at, word) = (row.due_at, Word::Processing);
+        let seen = Seen { due_at, word, parked: None, reference, takes };
+        self.picture().flows.insert(row.id, seen);
+        self.looked_at(row);
+    }
+
+    fn written(&self, commit: &Commit) {
+        let row = &commit.row;
+        let (flow, event) = (number(row.id), commit.event.name);
+        let (version, epoch) = (row.version, row.epoch);
+        self.shared.note(Entry::Step { flow, event, version, epoch });
+        for fact in &commit.facts {
+            match fact {
+                Fact::Moved { reference, points, .. } => {
+                    let reference = reference.to_string();
+                    self.shared.note(Entry::Ledger { reference, points: *points });
+                }
+                Fact::ReviewOpened(reason) => {
+                    let reason = reason.as_str();
+                    self.shared.note(Entry::Review { flow, reason, open: true });
+                }
+                Fact::ReviewClosed(reason) => {
+                    let reason = reason.as_str();
+                    self.shared.note(Entry::Review { flow, reason, open: false });
+                }
+                Fact::Issued { node } => {
+                    let coupon = Coupon { terms: row.flow.terms().clone(), node: *node };
+                    self.picture().issued.push(coupon);
+                }
+                _ => {}
+            }
+        }
+        self.looked_at(row);
+    }
+
+    /// What people could see of the row from now on.
+    fn looked_at(&self, row: &Row) {
+        let (flow, word) = (number(row.id), word(&row.flow));
+        let person = row.flow.pending() == Pending::Person;
+        let mut picture = self.picture();
+        let Some(seen) = picture.flows.get_mut(&row.id) else { return };
+        seen.due_at = row.due_at;
+        if seen.word != word {
+            seen.word = word;
+            self.shared.note(Entry::Told { flow, word });
+        }
+        if seen.parked.is_some() != person {
+            seen.parked = person.then(|| self.shared.now());
+            self.shared.note(Entry::Parked { flow, parked: person });
+        }
+    }
+
+    fn claimed(&self, row: &Row) {
+        let (flow, epoch, version) = (number(row.id), row.epoch, row.version);
+        self.shared.note(Entry::Claimed { flow, epoch, version });
+        if let Some(seen) = self.picture().flows.get_mut(&row.id) {
+            seen.due_at = row.due_at;
+        }
+    }
+
+    /// The transaction's fate: false where it is not even begun.
+    async fn reach(&self) -> (Write, Death) {
+        self.shared.pause().await;
+        let (write, death) = self.shared.write();
+        self.shared.die(death, Death::Before).await;
+        (write, death)
+    }
+
+    async fn answer<T>(&self, (write, death): (Write, Death), value: T) -> Result<T, StoreError> {
+        self.shared.die(death, Death::After).await;
+        self.shared.pause().await;
+        if write == Write::Unacknowledged { Err(lost()) } else { Ok(value) }
+    }
+}
+
+#[async_trait]
+impl Store for Journal {
+    async fn begin(&self, start: Start) -> Result<Begun, StoreError> {
+        let fate = self.reach().await;
+        if fate.0 == Write::Lost {
+            return Err(lost());
+        }
+        let begun = self.inner.begin(start).await?;
+        if let Begun::Started(row) = &begun {
+            self.began(row);
+        }
+        self.answer(fate, begun).await
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<Committed, StoreError> {
+        let fate = self.reach().await;
+        if fate.0 == Write::Lost {
+            return Err(lost());
+        }
+        let committed = self.inner.commit(commit).await?;
+        if committed == Committed::Yes {
+            self.written(commit);
+        }
+        self.answer(fate, committed).await
+    }
+
+    async fn claim(&self, now: At, lease: Duration, most: usize) -> Result<Vec<Row>, StoreError> {
+        let fate = self.reach().await;
+        if fate.0 == Write::Lost {
+            return Err(lost());
+        }
+        let rows = self.inner.claim(now, lease, most).await?;
+        for row in &rows {
+            self.claimed(row);
+        }
+        self.answer(fate, rows).await
+    }
+
+    async fn seize(&self, id: FlowId, now: At, lease: Duration) -> Result<Option<Row>, StoreError> {
+        let fate = self.reach().await;
+        if fate.0 == Write::Lost {
+            return Err(lost());
+        }
+        let row = self.inner.seize(id, now, lease).await?;
+        if let Some(row) = &row {
+            self.claimed(row);
+        }
+        self.answer(fate, row).await
+    }
+
+    async fn load(&self, id: FlowId) -> Result<Option<Row>, StoreError> {
+        let fate = self.reach().await;
+        let row = self.inner.load(id).await?;
+        self.answer(fate, row).await
+    }
+
+    async fn by_key(
+        &self,
+        shop: &ShopId,
+        customer: CustomerId,
+        request: &Request,
+    ) -> Result<Option<(Row, bool)>, StoreError> {
+        let fate = self.reach().await;
+        let found = self.inner.by_key(shop, customer, request).await?;
+        self.answer(fate, found).await
+    }
+
+    async fn use_of(&self, shop: &ShopId, code: &Code) -> Result<Option<String>, StoreError> {
+        let fate = self.reach().await;
+        let order = self.inner.use_of(shop, code).await?;
+        self.answer(fate, order).await
+    }
+}

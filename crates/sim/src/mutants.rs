@@ -1,0 +1,147 @@
+//! Mistakes made on purpose. Each is a wrapper around a port or the store, so that the production
+//! code stays as it is; a law is believed only because some of these break it.
+
+mod hunt;
+mod ports;
+mod store;
+
+pub use hunt::{Found, Hunt, hunt};
+
+use crate::{people::Office, world::World};
+use engine::{ports::Peers, store::Store};
+use std::sync::{Arc, Mutex};
+
+macro_rules! mutants {
+    ($($(#[doc = $what:literal])+ $name:ident,)*) => {
+        /// A mistake.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Mutant {
+            None,
+            $($(#[doc = $what])+ $name,)*
+        }
+
+        impl Mutant {
+            pub const ALL: &'static [Mutant] = &[$(Mutant::$name,)*];
+
+            /// What is done wrong.
+            pub const fn what(self) -> &'static str {
+                match self {
+                    Mutant::None => "no mistake",
+                    $(Mutant::$name => concat!($($what,)+).trim_ascii(),)*
+                }
+            }
+        }
+    };
+}
+
+mutants! {
+    /// the state before a movement is not on the disk when the movement is sent
+    IntentSkipped,
+    /// a commit that failed is taken for done
+    CommitAssumed,
+    /// a commit is written whatever version and epoch the row has now
+    GuardIgnored,
+    /// a commit is written whatever epoch the row has now
+    FencingForgotten,
+    /// a commit is written whatever version the row has now
+    VersionIgnored,
+    /// flows are claimed while their lease lasts
+    LeaseStolen,
+    /// the lease is measured by a clock that stands still while the machine sleeps
+    ClockStandsStill,
+    /// the day's total is read, checked, and written in separate transactions
+    DailyLimitLost,
+    /// the idempotency key is not kept
+    KeyForgotten,
+    /// a doubt does not keep its customer from converting again
+    DoubtForgotten,
+    /// what a conversion held back is never released
+    ReservationKept,
+    /// a coupon that was cancelled may be cancelled again
+    CancelledTwice,
+    /// a case for a person is not put on the list
+    ReviewNotOpened,
+    /// the movement is not written into our ledger
+    LedgerForgotten,
+    /// an unknown outcome of a movement is read as refused
+    UnknownReadAsRefused,
+    /// an unknown outcome of a movement is read as done
+    UnknownReadAsDone,
+    /// an unknown outcome of a refund is read as «not let in»
+    RefundSentAgain,
+    /// an unknown outcome of a movement is answered by sending it again
+    DeductionSentAgain,
+    /// the answer is given before the points are deducted
+    AnsweredFirst,
+    /// each try has a reference of its own
+    UnstableReference,
+    /// absence from the till's history is believed after five seconds
+    AbsenceTrustedTooEarly,
+    /// a till that forgets its refusals is replayed
+    ReplayOfForgottenRefusals,
+    /// a key is replayed after the till has forgotten it
+    ReplayAfterTheWindow,
+    /// a coupon is called dead without being deactivated
+    DeactivationForgotten,
+    /// the coupon is deactivated only after its points are back
+    RefundBeforeKill,
+    /// rolling back deletes, which frees the code for a creation that lands late
+    DeletedAtOnce,
+    /// whether an order used the coupon is not asked
+    NoRecheck,
+    /// an unknown answer about the use is read as unused
+    UsageUnknownReadAsUnused,
+    /// a use that was heard of by webhook is not looked at
+    NewsOfUseIgnored,
+    /// a code is never found at Shopify
+    LookUpSkipped,
+    /// a stranger's coupon under our code is taken for ours
+    StrangerTakenForOurs,
+    /// a coupon comes back without its old end
+    EndForgotten,
+    /// an unknown outcome of a kill is read as refused
+    KillUnknownReadAsRefused,
+    /// the metafield is called written, and is not
+    RecordForgotten,
+}
+
+impl Mutant {
+    /// Why nothing is broken by it, where that was looked into.
+    pub const fn harmless(self) -> Option<&'static str> {
+        match self {
+            Mutant::VersionIgnored => Some(
+                "harmless alone: while the epoch is checked, one holder writes version after \
+                 version; both together are found",
+            ),
+            Mutant::LeaseStolen => Some(
+                "harmless: the robbed one is fenced off, and its call under way is a doubt that \
+                 the horizon covers; it only costs doubts",
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// The store as the engine sees it.
+pub(crate) fn above(mutant: Mutant, store: Arc<dyn Store>, office: &Arc<Office>) -> Arc<dyn Store> {
+    if store::is_above(mutant) {
+        let (office, held) = (Arc::clone(office), Mutex::default());
+        Arc::new(store::Above { inner: store, mutant, office, held })
+    } else {
+        store
+    }
+}
+
+/// The store as it truly is.
+pub(crate) fn below(mutant: Mutant, store: Arc<dyn Store>) -> Arc<dyn Store> {
+    if store::is_below(mutant) { Arc::new(store::Below { inner: store, mutant }) } else { store }
+}
+
+pub(crate) fn peers(mutant: Mutant, world: &Arc<World>) -> Peers {
+    if ports::is_here(mutant) {
+        let wrong = Arc::new(ports::Wrong::new(Arc::clone(world), mutant));
+        Peers { points: Arc::clone(&wrong) as _, coupons: wrong }
+    } else {
+        Peers { points: Arc::clone(world) as _, coupons: Arc::clone(world) as _ }
+    }
+}

@@ -1,0 +1,204 @@
+//! Mistakes about the other systems.
+
+use super::Mutant;
+use crate::world::{Late, World};
+use async_trait::async_trait;
+use domain::{
+    At, Coupon, NodeId, Points, PosId, Reference, Refusal, Terms, coupon::Entry, effect::Moved,
+};
+use engine::ports::{Answer, Coupons, Found, Movement, PointsBook, PointsOrder, Recovery, Usage};
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+pub fn is_here(mutant: Mutant) -> bool {
+    matches!(
+        mutant,
+        Mutant::UnknownReadAsRefused
+            | Mutant::UnknownReadAsDone
+            | Mutant::RefundSentAgain
+            | Mutant::DeductionSentAgain
+            | Mutant::AnsweredFirst
+            | Mutant::UnstableReference
+            | Mutant::AbsenceTrustedTooEarly
+            | Mutant::ReplayOfForgottenRefusals
+            | Mutant::ReplayAfterTheWindow
+            | Mutant::DeactivationForgotten
+            | Mutant::RefundBeforeKill
+            | Mutant::DeletedAtOnce
+            | Mutant::NoRecheck
+            | Mutant::UsageUnknownReadAsUnused
+            | Mutant::LookUpSkipped
+            | Mutant::StrangerTakenForOurs
+            | Mutant::EndForgotten
+            | Mutant::KillUnknownReadAsRefused
+            | Mutant::RecordForgotten
+    )
+}
+
+pub struct Wrong {
+    world: Arc<World>,
+    mutant: Mutant,
+    tries: AtomicU64,
+    /// Coupons that are to be deactivated after the refund.
+    spared: Mutex<Vec<NodeId>>,
+}
+
+fn lie<T>() -> Answer<T> {
+    Answer::Refused(Refusal::Other("a lie".to_owned()))
+}
+
+impl Wrong {
+    pub fn new(world: Arc<World>, mutant: Mutant) -> Self {
+        Self { world, mutant, tries: AtomicU64::new(0), spared: Mutex::default() }
+    }
+
+    /// The same order under another reference with each try.
+    fn renamed(&self, order: &PointsOrder<'_>) -> Reference {
+        if self.mutant == Mutant::UnstableReference {
+            let number = self.tries.fetch_add(1, Ordering::Relaxed);
+            if number > 0 {
+                return Reference(format!("{}.{number}", order.reference));
+            }
+        }
+        order.reference.clone()
+    }
+}
+
+#[async_trait]
+impl PointsBook for Wrong {
+    async fn balance(&self, customer: &PosId, limit: Duration) -> Answer<Points> {
+        self.world.balance(customer, limit).await
+    }
+
+    async fn deduct(&self, order: PointsOrder<'_>, limit: Duration) -> Answer<Moved> {
+        let reference = self.renamed(&order);
+        if self.mutant == Mutant::AnsweredFirst {
+            let customer = order.customer.as_str().parse().unwrap_or(0);
+            let (points, reference) = (-order.points.get(), reference.to_string());
+            let late = Late::Move { customer, points, reference };
+            self.world.send_late(late, Duration::from_secs(1));
+            return Answer::Done(Moved::default());
+        }
+        let order = PointsOrder { reference: &reference, ..order };
+        let answer = self.world.deduct(order.clone(), limit).await;
+        match (answer, self.mutant) {
+            (Answer::Unknown(_), Mutant::UnknownReadAsRefused) => lie(),
+            (Answer::Unknown(_), Mutant::UnknownReadAsDone) => Answer::Done(Moved::default()),
+            (Answer::Unknown(_), Mutant::DeductionSentAgain) => {
+                self.world.deduct(order, limit).await
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    async fn add(&self, order: PointsOrder<'_>, limit: Duration) -> Answer<Moved> {
+        let reference = self.renamed(&order);
+        let order = PointsOrder { reference: &reference, ..order };
+        let answer = self.world.add(order, limit).await;
+        let spared =
+            std::mem::take(&mut *self.spared.lock().unwrap_or_else(PoisonError::into_inner));
+        for node in spared {
+            // Whatever comes of it: the mistake is the order.
+            let _ = self.world.deactivate(node, limit).await;
+        }
+        match (answer, self.mutant) {
+            (Answer::Unknown(_), Mutant::RefundSentAgain) => {
+                Answer::Refused(Refusal::Wait(Duration::from_secs(1)))
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    async fn find(
+        &self,
+        customer: &PosId,
+        reference: &Reference,
+        limit: Duration,
+    ) -> Answer<Vec<Movement>> {
+        PointsBook::find(&*self.world, customer, reference, limit).await
+    }
+
+    fn recovery(&self) -> Recovery {
+        match (self.world.recovery, self.mutant) {
+            (Recovery::LookUp { .. }, Mutant::AbsenceTrustedTooEarly) => {
+                Recovery::LookUp { horizon: Duration::from_secs(5) }
+            }
+            (Recovery::LookUp { .. }, Mutant::ReplayOfForgottenRefusals) => {
+                self.world.books().till.keep_only_successes();
+                Recovery::Replay { window: crate::world::WINDOW }
+            }
+            (Recovery::Replay { .. }, Mutant::ReplayAfterTheWindow) => {
+                Recovery::Replay { window: Duration::from_secs(86_400 * 365) }
+            }
+            (recovery, _) => recovery,
+        }
+    }
+}
+
+#[async_trait]
+impl Coupons for Wrong {
+    async fn create(&self, terms: &Terms, limit: Duration) -> Answer<NodeId> {
+        self.world.create(terms, limit).await
+    }
+
+    async fn find(&self, terms: &Terms, limit: Duration) -> Answer<Found> {
+        let found = Coupons::find(&*self.world, terms, limit).await;
+        match (found, self.mutant) {
+            (Answer::Done(_), Mutant::LookUpSkipped) => Answer::Done(Found::Nothing),
+            (Answer::Done(Found::Strangers), Mutant::StrangerTakenForOurs) => {
+                let books = self.world.books();
+                let node = books.shopify.coupons.get(terms.code.as_str()).map_or(0, |c| c.node);
+                Answer::Done(Found::Ours(NodeId(node)))
+            }
+            (found, _) => found,
+        }
+    }
+
+    async fn deactivate(&self, node: NodeId, limit: Duration) -> Answer<()> {
+        match self.mutant {
+            Mutant::DeactivationForgotten => return Answer::Done(()),
+            Mutant::RefundBeforeKill => {
+                self.spared.lock().unwrap_or_else(PoisonError::into_inner).push(node);
+                return Answer::Done(());
+            }
+            Mutant::DeletedAtOnce => return self.world.delete(node, limit).await,
+            _ => {}
+        }
+        match (self.world.deactivate(node, limit).await, self.mutant) {
+            (Answer::Unknown(_), Mutant::KillUnknownReadAsRefused) => lie(),
+            (answer, _) => answer,
+        }
+    }
+
+    async fn reactivate(&self, node: NodeId, ends_at: At, limit: Duration) -> Answer<()> {
+        let forgets = self.mutant == Mutant::EndForgotten;
+        let ends_at = if forgets { At(i64::MAX) } else { ends_at };
+        self.world.reactivate(node, ends_at, limit).await
+    }
+
+    async fn delete(&self, node: NodeId, limit: Duration) -> Answer<()> {
+        self.world.delete(node, limit).await
+    }
+
+    async fn usage(&self, coupon: &Coupon, limit: Duration) -> Answer<Usage> {
+        if self.mutant == Mutant::NoRecheck {
+            return Answer::Done(Usage::Unused);
+        }
+        match (self.world.usage(coupon, limit).await, self.mutant) {
+            (Answer::Unknown(_), Mutant::UsageUnknownReadAsUnused) => Answer::Done(Usage::Unused),
+            (answer, _) => answer,
+        }
+    }
+
+    async fn record(&self, entry: &Entry, limit: Duration) -> Answer<()> {
+        if self.mutant == Mutant::RecordForgotten {
+            return Answer::Done(());
+        }
+        self.world.record(entry, limit).await
+    }
+}

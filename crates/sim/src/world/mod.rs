@@ -1,0 +1,169 @@
+//! The other side, as rude as the real one, with books of its own. It shares no code with what it
+//! judges.
+
+mod shopify;
+mod till;
+
+use crate::{diary::Entry, shared::Death, shared::Shared, swarm::Fate};
+use domain::{At, Refusal};
+use engine::ports::{Answer, Recovery, Why};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+/// Absence from the till's history proves something after this.
+pub const HORIZON: Duration = Duration::from_secs(600);
+/// How long the till keeps a key; what its adapter promises is a little less.
+pub const WINDOW: Duration = Duration::from_secs(86_400);
+const WINDOW_SLACK: Duration = Duration::from_secs(60);
+/// The latest that a request arrives after its sender gave up, in seconds.
+const LATEST_S: u64 = 450;
+
+/// What Shopify and the till hold to be true.
+#[derive(Debug, Default)]
+pub struct Books {
+    pub till: till::Till,
+    pub shopify: shopify::Shopify,
+    late: Vec<(At, Late)>,
+}
+
+/// Something that arrives after its sender has given up, or a second time.
+#[derive(Clone, Debug)]
+pub enum Late {
+    Create { code: String, title: String, ends_at: At },
+    Move { customer: u64, points: i64, reference: String },
+    Delete { node: u64 },
+}
+
+impl Late {
+    /// The movement that is under way.
+    fn reference(&self) -> Option<&str> {
+        match self {
+            Late::Move { reference, .. } => Some(reference),
+            Late::Create { .. } | Late::Delete { .. } => None,
+        }
+    }
+}
+
+pub struct World {
+    books: Mutex<Books>,
+    pub shared: Arc<Shared>,
+    pub recovery: Recovery,
+}
+
+impl World {
+    pub fn new(shared: Arc<Shared>, recovery: Recovery, balances: BTreeMap<u64, i64>) -> Self {
+        let keyed = matches!(recovery, Recovery::Replay { .. });
+        let till = till::Till::new(balances, keyed);
+        let books = Books { till, ..Books::default() };
+        Self { books: Mutex::new(books), shared, recovery }
+    }
+
+    pub fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next late arrival, if any is under way.
+    pub fn next_late(&self) -> Option<At> {
+        self.books().late.iter().map(|(at, _)| *at).min()
+    }
+
+    /// Sends something that nobody waits for: it arrives after the delay.
+    pub fn send_late(&self, late: Late, delay: Duration) {
+        let at = self.shared.now().plus(delay);
+        self.books().late.push((at, late));
+    }
+
+    /// What the till's own people see of a movement; `None` while it may still arrive.
+    pub fn moved(&self, reference: &str) -> Option<bool> {
+        let books = self.books();
+        let under_way = books.late.iter().any(|(_, late)| late.reference() == Some(reference));
+        (!under_way).then(|| books.till.movements.contains_key(reference))
+    }
+
+    /// Lets arrive what is due.
+    pub fn arrive(&self) {
+        let now = self.shared.now();
+        let books = &mut *self.books();
+        if books.late.iter().all(|(at, _)| *at > now) {
+            return;
+        }
+        let (mut due, rest): (Vec<_>, Vec<_>) =
+            books.late.drain(..).partition(|(at, _)| *at <= now);
+        books.late = rest;
+        due.sort_by_key(|(at, _)| *at);
+        for (at, late) in due {
+            match late {
+                Late::Create { code, title, ends_at } => {
+                    drop(books.shopify.create(&self.shared, at, &code, &title, ends_at));
+                }
+                Late::Move { customer, points, reference } => {
+                    drop(books.till.move_points(&self.shared, at, customer, points, &reference));
+                }
+                Late::Delete { node } => books.shopify.delete(&self.shared, node),
+            }
+        }
+    }
+
+    /// Pauses, decides what becomes of the call, and pauses again. `late`: how it can arrive after
+    /// its sender gave up. A call that was held up beyond its limit never leaves, and an answer
+    /// that comes later than that is not heard.
+    async fn call<T: Send>(
+        &self,
+        name: &'static str,
+        limit: Duration,
+        late: Option<Late>,
+        apply: impl FnOnce(&mut Books) -> Answer<T> + Send,
+    ) -> Answer<T> {
+        let shared = &self.shared;
+        let begun = shared.now();
+        shared.pause().await;
+        let (mut fate, death) = shared.fate();
+        shared.die(death, Death::Before).await;
+        let held_up = shared.now().since(begun) > limit;
+        if held_up {
+            fate = Fate::RequestLost;
+        }
+        shared.note(Entry::Call { name, fate: fate.name() });
+        if let Some(reference) = late.as_ref().and_then(Late::reference)
+            && !held_up
+            && !matches!(fate, Fate::NotLetIn | Fate::Refused)
+        {
+            shared.note(Entry::Sent { reference: reference.to_owned() });
+        }
+        let answer = match fate {
+            Fate::NotLetIn => return Answer::Refused(Refusal::Wait(Duration::from_secs(1))),
+            Fate::Refused => return Answer::Refused(Refusal::Other("no".to_owned())),
+            Fate::RequestLost => Answer::Unknown(Why::TimedOut),
+            Fate::Later => {
+                if let Some(late) = late {
+                    let delay = Duration::from_secs(1 + shared.chance.below(LATEST_S));
+                    self.send_late(late, delay);
+                }
+                Answer::Unknown(Why::ConnectionLost)
+            }
+            Fate::ReplyLost => {
+                drop(apply(&mut self.books()));
+                Answer::Unknown(Why::ServerError(500))
+            }
+            Fate::Twice => {
+                let answer = apply(&mut self.books());
+                // No client sends a movement twice by itself; one with a key may be repeated.
+                let keyed = self.books().till.keyed;
+                if let Some(late) = late.filter(|late| keyed || late.reference().is_none()) {
+                    self.send_late(late, Duration::from_secs(shared.chance.below(5)));
+                }
+                answer
+            }
+            Fate::Answered => apply(&mut self.books()),
+        };
+        shared.die(death, Death::After).await;
+        shared.pause().await;
+        if shared.now().since(begun) > limit {
+            return Answer::Unknown(Why::TimedOut);
+        }
+        answer
+    }
+}
