@@ -1,0 +1,192 @@
+//! The rough part of a run: what goes wrong, and what customers and staff do meanwhile.
+
+use super::{CUSTOMERS, Run, Went};
+use crate::{
+    mutants::Mutant,
+    people::{Delivery, Do, Wish},
+};
+use domain::Coupon;
+use engine::store::Request;
+use std::{sync::Arc, time::Duration};
+
+impl Run {
+    pub(super) fn rough_step(&mut self) -> Went {
+        self.step += 1;
+        self.misfortune();
+        self.customers();
+        let which = self.any_replica();
+        if self.shared.chance.one_in(8) && self.awake(which) {
+            let desk = self.desk(which);
+            self.spawn(which, desk.claim(4));
+        }
+        self.poll_one();
+        self.check()
+    }
+
+    pub(super) fn awake(&self, replica: usize) -> bool {
+        self.replicas[replica].asleep_until.is_none()
+    }
+
+    /// Death, sleep, and clocks.
+    fn misfortune(&mut self) {
+        let (shared, which) = (Arc::clone(&self.shared), self.any_replica());
+        let (chance, swarm) = (&shared.chance, &shared.swarm);
+        // Time goes by in any case, and fast while somebody sleeps through it.
+        let asleep = self.replicas.iter().any(|replica| replica.asleep_until.is_some());
+        shared.advance(Duration::from_millis(chance.below(if asleep { 30_000 } else { 400 })));
+        if chance.one_in(swarm.time_leaps) {
+            let leap = chance.below(u64::try_from(swarm.leap.as_millis()).unwrap_or(0));
+            self.turn("time leaps by ms", leap);
+            shared.advance(Duration::from_millis(leap));
+        }
+        if chance.one_in(swarm.task_dies) && !self.tasks.is_empty() {
+            let task = self.tasks.swap_remove(chance.index(self.tasks.len()));
+            self.turn("a task dies on replica", task.replica as u64);
+        }
+        if chance.one_in(swarm.replica_dies) {
+            self.dies(which);
+        }
+        if chance.one_in(swarm.all_die) {
+            if swarm.restores {
+                // From a backup of this very moment: what it forgot, nobody can tell.
+                self.restored_at = Some(shared.now());
+            }
+            for replica in 0..self.replicas.len() {
+                self.dies(replica);
+            }
+            self.setup.backend.reopen();
+        }
+        if chance.one_in(swarm.clock_jumps) {
+            self.turn("clock jumps on replica", which as u64);
+            self.replicas[which].clock.jump();
+        }
+        if chance.one_in(swarm.replica_sleeps) && self.awake(which) {
+            let span = Duration::from_secs(chance.one_of(&[30, 100, 900, 1_800]));
+            self.turn("sleeps: replica", which as u64);
+            self.replicas[which].asleep_until = Some(shared.now().plus(span));
+            if self.setup.mutant == Mutant::ClockStandsStill {
+                self.replicas[which].clock.lose(span);
+            }
+        }
+        self.wake_sleepers();
+        self.world.arrive();
+        self.deliver();
+    }
+
+    fn wake_sleepers(&mut self) {
+        let now = self.shared.now();
+        for replica in &mut self.replicas {
+            if replica.asleep_until.is_some_and(|until| until <= now) {
+                replica.asleep_until = None;
+            }
+        }
+    }
+
+    /// The process ends: its tasks are dropped where they stand.
+    pub(super) fn dies(&mut self, replica: usize) {
+        self.turn("dies: replica", replica as u64);
+        self.tasks.retain(|task| task.replica != replica);
+        self.replicas[replica] = self.replica();
+    }
+
+    /// Customers and staff do what they like.
+    fn customers(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let (chance, swarm) = (&shared.chance, &shared.swarm);
+        if self.begun < swarm.wishes && chance.one_in(16) {
+            self.begun += 1;
+            self.wish();
+        }
+        if chance.one_in(swarm.spends) {
+            self.spend();
+        }
+        if chance.one_in(swarm.redeems)
+            && let Some(coupon) = self.some_coupon()
+        {
+            self.redeem(&coupon);
+        }
+        if chance.one_in(swarm.acts) {
+            self.act();
+        }
+        if chance.one_in(40) {
+            self.staff_decide(true);
+        }
+    }
+
+    /// One customer's wish, with a press or several, on any replica.
+    fn wish(&mut self) {
+        let shared = Arc::clone(&self.shared);
+        let chance = &shared.chance;
+        self.keys += 1;
+        let customer = 1 + chance.below(CUSTOMERS);
+        let wish = Wish {
+            key: self.keys,
+            customer,
+            points: chance.one_of(&[100, 200, 300, 500]),
+            remembered: chance.one_of(&[None, Some(1_000), Some(500)]),
+            taken: chance.one_in(60),
+        };
+        for _ in 0..chance.one_of(&[1, 1, 2, 3]) {
+            self.press(wish);
+        }
+    }
+
+    pub(crate) fn press(&mut self, wish: Wish) {
+        let replica = self.any_replica();
+        let desk = self.desk(replica);
+        self.spawn(replica, desk.convert(wish));
+    }
+
+    fn some_coupon(&self) -> Option<Coupon> {
+        let picture = self.office.picture();
+        let issued = &picture.issued;
+        (!issued.is_empty()).then(|| issued[self.shared.chance.index(issued.len())].clone())
+    }
+
+    /// A customer pays with points at the till itself, or earns some.
+    fn spend(&mut self) {
+        let chance = &self.shared.chance;
+        let (customer, points) = (1 + chance.below(CUSTOMERS), chance.one_of(&[-300, -700, 600]));
+        self.keys += 1;
+        let reference = format!("SPEND-{}", self.keys);
+        let books = &mut *self.world.books();
+        drop(books.till.move_points(&self.shared, self.shared.now(), customer, points, &reference));
+    }
+
+    /// A customer uses a coupon that was issued, whatever has become of it.
+    pub(crate) fn redeem(&mut self, coupon: &Coupon) {
+        self.keys += 1;
+        let order = format!("#{}", self.keys);
+        let code = coupon.terms.code.as_str();
+        let used = self.world.books().shopify.redeem(&self.shared, code, &order);
+        if used.is_some() {
+            let at = self.shared.now().plus(Duration::from_secs(self.shared.chance.below(120)));
+            self.office.deliveries().push((Delivery { coupon: coupon.clone(), order }, at));
+        }
+    }
+
+    fn act(&mut self) {
+        let Some(coupon) = self.some_coupon() else { return };
+        let chance = &self.shared.chance;
+        let what = match chance.below(8) {
+            0..=2 => Do::Cancel { by_owner: chance.one_in(2), notify: chance.one_in(2) },
+            3 | 4 => Do::Hold,
+            5 => Do::Release,
+            6 => Do::Confirm { refund: chance.one_in(2) },
+            _ => Do::Expire,
+        };
+        self.keys += 1;
+        let key = format!("act-{}", self.keys);
+        let presses = self.shared.chance.one_of(&[1, 1, 2]);
+        for _ in 0..presses {
+            self.do_to(coupon.clone(), what, Some(&key));
+        }
+    }
+
+    pub(crate) fn do_to(&mut self, coupon: Coupon, what: Do, key: Option<&str>) {
+        let request = key.map(|key| Request { key: key.to_owned(), fingerprint: "f".to_owned() });
+        let replica = self.any_replica();
+        let desk = self.desk(replica);
+        self.spawn(replica, desk.act(coupon, what, request));
+    }
+}
