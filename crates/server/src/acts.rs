@@ -162,7 +162,9 @@ pub async fn hold(
     begin(app, Flow::Hold(Hold::accept(terms)), request, guard, BUSY_PATIENCE).await
 }
 
-/// Writes down that an order used the coupon.
+/// Writes down that an order used the coupon. News that was heard before is worked on again: a
+/// process may have died in between. Refused as busy where another act has the coupon: then it was
+/// heard, and whoever brought it comes again.
 pub async fn note_use(
     app: &Arc<App>,
     shop: &ShopId,
@@ -171,7 +173,7 @@ pub async fn note_use(
     at: At,
 ) -> Result<Noted, Declined> {
     let noted = coupons::note_use(&app.database, shop, code, order, at).await?;
-    if noted == Noted::Used {
+    if matches!(noted, Noted::Used | Noted::Again) {
         let found = look(app, shop, code).await?;
         if let Some(coupon) = found.coupon() {
             let from = vec![Status::Active, Status::Held, Status::Expired];
@@ -202,11 +204,16 @@ async fn end(
     at: At,
     patience: Duration,
 ) -> Result<Option<JoinHandle<()>>, Declined> {
+    let used = end == ending::End::Used;
     let flow = Ending::accept(ending::Terms { coupon, end, at });
     let to = flow.status();
     match begin(app, Flow::Ending(flow), None, Guard::Take { from, to }, patience).await {
         Ok(Begin::New(row)) => Ok(Some(app.drive(row, true))),
         Ok(Begin::Earlier(_)) => Ok(None),
+        // A hold or a release does not ask whether the coupon was used.
+        Err(Declined::Problem(Problem::CouponBusy)) if used => {
+            Err(Declined::Problem(Problem::CouponBusy))
+        }
         // Another act has it now, and will hear of the use from the database.
         Err(Declined::Problem(_)) => Ok(None),
         Err(error) => Err(error),

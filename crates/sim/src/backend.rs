@@ -1,7 +1,7 @@
 //! The database of a run: in memory by default; the service's tests bring their own.
 
 use async_trait::async_trait;
-use domain::{Code, FlowId, ShopId, coupon::Status, effect::Reason};
+use domain::{At, Code, ShopId, coupon::Status, effect::Reason};
 use engine::{
     memory::MemoryStore,
     store::{Store, StoreError},
@@ -13,19 +13,26 @@ use std::sync::Arc;
 pub enum Noted {
     /// It lived, or the same order was known.
     Used,
-    /// Its points are back or on their way: a review of that conversion is open.
-    AfterCancel(FlowId),
+    /// Its points are back or on their way: a review of its conversion is open.
+    AfterCancel,
     /// It cannot have been ours.
     Other,
 }
 
 #[async_trait]
 pub trait Backend: Send + Sync {
+    /// Stays good when the database is opened anew.
     fn store(&self) -> Arc<dyn Store>;
     /// All processes have died: what was committed is read from where it is kept.
-    fn reopen(&self);
+    fn reopen(&self, now: At);
     /// Writes down that an order used the coupon, in a transaction.
-    async fn note_use(&self, shop: &ShopId, code: &Code, order: &str) -> Result<Noted, StoreError>;
+    async fn note_use(
+        &self,
+        shop: &ShopId,
+        code: &Code,
+        order: &str,
+        at: At,
+    ) -> Result<Noted, StoreError>;
 }
 
 /// Everything is forgotten with the run.
@@ -38,9 +45,15 @@ impl Backend for InMemory {
         Arc::clone(&self.0) as Arc<dyn Store>
     }
 
-    fn reopen(&self) {}
+    fn reopen(&self, _: At) {}
 
-    async fn note_use(&self, shop: &ShopId, code: &Code, order: &str) -> Result<Noted, StoreError> {
+    async fn note_use(
+        &self,
+        shop: &ShopId,
+        code: &Code,
+        order: &str,
+        _: At,
+    ) -> Result<Noted, StoreError> {
         let books = &mut *self.0.books();
         let Some(coupon) = books.coupons.get_mut(&(shop.clone(), code.clone())) else {
             return Ok(Noted::Other);
@@ -52,7 +65,7 @@ impl Backend for InMemory {
         if matches!(coupon.status, Status::Cancelling | Status::Cancelled) {
             let flow = coupon.flow;
             books.reviews.insert((flow, Reason::UsedAfterCancel), true);
-            return Ok(Noted::AfterCancel(flow));
+            return Ok(Noted::AfterCancel);
         }
         Ok(Noted::Used)
     }

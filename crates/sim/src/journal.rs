@@ -36,6 +36,7 @@ pub struct Picture {
     pub flows: BTreeMap<FlowId, Seen>,
     /// Every coupon that was issued.
     pub issued: Vec<Coupon>,
+    pub conversions: BTreeMap<Code, FlowId>,
 }
 
 impl Picture {
@@ -108,7 +109,12 @@ impl Journal {
         let takes = row.flow.conversion().map(|_| (terms.customer, terms.day, terms.points.get()));
         let (due_at, word) = (row.due_at, Word::Processing);
         let seen = Seen { due_at, word, parked: None, reference, takes };
-        self.picture().flows.insert(row.id, seen);
+        let mut picture = self.picture();
+        if row.flow.conversion().is_some() {
+            picture.conversions.insert(terms.code.clone(), row.id);
+        }
+        picture.flows.insert(row.id, seen);
+        drop(picture);
         self.looked_at(row);
     }
 

@@ -242,10 +242,12 @@ impl Desk {
         if write == Write::Lost {
             return;
         }
-        let noted = office.backend.note_use(&terms.shop, &terms.code, &delivery.order).await;
+        let noted =
+            office.backend.note_use(&terms.shop, &terms.code, &delivery.order, self.now()).await;
         let Ok(noted) = noted else { return };
         office.shared.note(Entry::Heard { code: terms.code.to_string() });
-        if let Noted::AfterCancel(flow) = noted {
+        let conversion = office.picture().conversions.get(&terms.code).copied();
+        if let (Noted::AfterCancel, Some(flow)) = (noted, conversion) {
             let (flow, reason) = (flow.0.as_u128(), "used_after_cancel");
             office.shared.note(Entry::Review { flow, reason, open: true });
         }

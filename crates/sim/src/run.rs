@@ -327,7 +327,7 @@ impl Run {
         let died = self.shared.script().is_some_and(|mut script| std::mem::take(&mut script.dies));
         if died {
             self.dies(replica);
-            self.setup.backend.reopen();
+            self.setup.backend.reopen(self.shared.now());
         }
         let claimed = std::mem::take(
             &mut *self.replicas[replica]

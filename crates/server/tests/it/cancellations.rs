@@ -120,6 +120,14 @@ async fn fault(till: Till, call: &str, fault: &str) -> anyhow::Result<()> {
     lawful(&row, &found, till)?;
     if matches!(&row.flow, Flow::Cancellation(flow) if matches!(flow.state, State::InReview { .. }))
     {
+        // A person decides when nothing is under way any more.
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        let under_way = (call, fault) == ("pos.add", "apply_later");
+        let mut found = found;
+        while under_way && found.refunds.is_empty() && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            found = truth(&world, &code).await?;
+        }
         engine.judge(row.id, found.refunds == [500]).await?;
         let row = settle(&engine, row.id, PATIENCE).await?;
         lawful(&row, &truth(&world, &code).await?, till)?;

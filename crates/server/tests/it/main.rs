@@ -23,6 +23,7 @@ mod postgres_reads;
 mod postgres_server;
 mod process;
 mod replicas;
+mod simulated;
 mod smtp;
 mod staff_api;
 mod support;

@@ -54,7 +54,7 @@ impl Run {
             for replica in 0..self.replicas.len() {
                 self.dies(replica);
             }
-            self.setup.backend.reopen();
+            self.setup.backend.reopen(self.shared.now());
         }
         if chance.one_in(swarm.clock_jumps) {
             self.turn("clock jumps on replica", which as u64);
