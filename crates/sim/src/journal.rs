@@ -80,7 +80,7 @@ fn word(flow: &Flow) -> Word {
 
 fn deed(flow: &Flow) -> Option<Deed> {
     Some(match flow {
-        Flow::Conversion(_) => return None,
+        Flow::Conversion(_) | Flow::Reversal(_) => return None,
         Flow::Cancellation(flow) => Deed::Cancel { refund: flow.terms.refund },
         Flow::Hold(flow) => match flow.terms.act {
             hold::Act::Hold => Deed::Hold,
@@ -99,19 +99,21 @@ impl Journal {
     }
 
     fn began(&self, row: &Row) {
-        let (flow, code) = (number(row.id), row.flow.terms().code.to_string());
+        let (flow, code) = (number(row.id), row.flow.subject().to_owned());
         self.shared.note(match deed(&row.flow) {
             None => Entry::Begun { code, flow },
             Some(deed) => Entry::Acted { code, flow, deed },
         });
         let reference = row.flow.order().map(|order| order.reference.to_string());
-        let terms = row.flow.terms();
-        let takes = row.flow.conversion().map(|_| (terms.customer, terms.day, terms.points.get()));
+        let takes = row.flow.conversion().map(|flow| {
+            let terms = &flow.terms;
+            (terms.customer, terms.day, terms.points.get())
+        });
         let (due_at, word) = (row.due_at, Word::Processing);
         let seen = Seen { due_at, word, parked: None, reference, takes };
         let mut picture = self.picture();
-        if row.flow.conversion().is_some() {
-            picture.conversions.insert(terms.code.clone(), row.id);
+        if let Some(flow) = row.flow.conversion() {
+            picture.conversions.insert(flow.terms.code.clone(), row.id);
         }
         picture.flows.insert(row.id, seen);
         drop(picture);
@@ -138,8 +140,9 @@ impl Journal {
                     self.shared.note(Entry::Review { flow, reason, open: false });
                 }
                 Fact::Issued { node } => {
-                    let coupon = Coupon { terms: row.flow.terms().clone(), node: *node };
-                    self.picture().issued.push(coupon);
+                    let terms = row.flow.terms().cloned();
+                    let coupon = terms.map(|terms| Coupon { terms, node: *node });
+                    self.picture().issued.extend(coupon);
                 }
                 _ => {}
             }
@@ -252,6 +255,12 @@ impl Store for Journal {
         let fate = self.reach().await;
         let found = self.inner.by_key(shop, customer, request).await?;
         self.answer(fate, found).await
+    }
+
+    async fn credit_known(&self, shop: &ShopId, transaction: u64) -> Result<bool, StoreError> {
+        let fate = self.reach().await;
+        let known = self.inner.credit_known(shop, transaction).await?;
+        self.answer(fate, known).await
     }
 
     async fn use_of(&self, shop: &ShopId, code: &Code) -> Result<Option<String>, StoreError> {

@@ -140,8 +140,9 @@ pub(crate) fn below(mutant: Mutant, store: Arc<dyn Store>) -> Arc<dyn Store> {
 pub(crate) fn peers(mutant: Mutant, world: &Arc<World>) -> Peers {
     if ports::is_here(mutant) {
         let wrong = Arc::new(ports::Wrong::new(Arc::clone(world), mutant));
-        Peers { points: Arc::clone(&wrong) as _, coupons: wrong }
+        Peers { points: Arc::clone(&wrong) as _, coupons: wrong, orders: Arc::clone(world) as _ }
     } else {
-        Peers { points: Arc::clone(world) as _, coupons: Arc::clone(world) as _ }
+        let (points, coupons) = (Arc::clone(world) as _, Arc::clone(world) as _);
+        Peers { points, coupons, orders: Arc::clone(world) as _ }
     }
 }

@@ -96,6 +96,9 @@ impl Store for Handle {
     ) -> Result<Option<(Row, bool)>, StoreError> {
         self.0.wait(self.0.journal().by_key(shop, customer, request))
     }
+    async fn credit_known(&self, shop: &ShopId, transaction: u64) -> Result<bool, StoreError> {
+        self.0.wait(self.0.journal().credit_known(shop, transaction))
+    }
     async fn use_of(&self, shop: &ShopId, code: &Code) -> Result<Option<String>, StoreError> {
         self.0.wait(self.0.journal().use_of(shop, code))
     }

@@ -62,7 +62,7 @@ impl Above {
     /// Reads the day's total; by the time it is written, it may be another.
     async fn admit_by_an_old_total(&self, start: &mut Start) -> Option<Problem> {
         let Guard::Reserve { daily_limit, .. } = &mut start.guard else { return None };
-        let terms = start.flow.terms();
+        let terms = start.flow.terms()?;
         let taken = self.office.picture().taken_on(terms.customer, terms.day);
         if taken + terms.points.get() > daily_limit.get() {
             return Some(Problem::DailyLimitExceeded);
@@ -137,6 +137,10 @@ impl Store for Above {
         self.inner.by_key(shop, customer, request).await
     }
 
+    async fn credit_known(&self, shop: &ShopId, transaction: u64) -> Result<bool, StoreError> {
+        self.inner.credit_known(shop, transaction).await
+    }
+
     async fn use_of(&self, shop: &ShopId, code: &Code) -> Result<Option<String>, StoreError> {
         if self.mutant == Mutant::NewsOfUseIgnored {
             return Ok(None);
@@ -189,6 +193,10 @@ impl Store for Below {
         request: &Request,
     ) -> Result<Option<(Row, bool)>, StoreError> {
         self.inner.by_key(shop, customer, request).await
+    }
+
+    async fn credit_known(&self, shop: &ShopId, transaction: u64) -> Result<bool, StoreError> {
+        self.inner.credit_known(shop, transaction).await
     }
 
     async fn use_of(&self, shop: &ShopId, code: &Code) -> Result<Option<String>, StoreError> {

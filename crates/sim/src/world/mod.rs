@@ -1,6 +1,7 @@
 //! The other side, as rude as the real one, with books of its own. It shares no code with what it
 //! judges.
 
+mod orders;
 mod shopify;
 mod till;
 
