@@ -99,6 +99,30 @@ pub fn check(
     bail!("the books do not agree in {} places:\n  {shown}", wrong.len())
 }
 
+/// Compares: each of these coupons is dead, was paid once, and its points are back once.
+///
+/// # Errors
+/// When the books do not agree; the first ten disagreements are told.
+pub fn check_cancelled(books: &Books, codes: &[String]) -> Result<()> {
+    let mut moved: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+    for movement in books.points.values().flat_map(|account| &account.movements) {
+        moved.entry(&movement.reference).or_default().push(movement.amount);
+    }
+    let live: BTreeSet<&str> =
+        books.coupons.iter().filter(|coupon| coupon.live).map(|coupon| &*coupon.code).collect();
+    let of = |reference: String| moved.get(reference.as_str()).cloned().unwrap_or_default();
+    let fits = |code: &&String| {
+        of(format!("COUPON-{code}")) == [-POINTS]
+            && of(format!("CANCEL-{code}")) == [POINTS]
+            && !live.contains(code.as_str())
+    };
+    let wrong: Vec<_> = codes.iter().filter(|code| !fits(code)).take(10).collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    bail!("not dead, not paid once, or not given back once: {wrong:?}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +141,26 @@ mod tests {
         });
         let books = serde_json::from_value(books).expect("books");
         check(&books, &(7..8), &BTreeMap::from([(7, told)]), waiting)
+    }
+
+    #[test]
+    fn cancelled_is_dead_paid_once_and_back_once() {
+        let paid = json!({ "reference": "COUPON-a", "amount": -100, "at": "" });
+        let back = json!({ "reference": "CANCEL-a", "amount": 100, "at": "" });
+        for (name, movements, live, agrees) in [
+            ("as it should be", json!([paid, back]), false, true),
+            ("alive", json!([paid, back]), true, false),
+            ("not back", json!([paid]), false, false),
+            ("back twice", json!([paid, back, back]), false, false),
+        ] {
+            let books = json!({
+                "points": { "7": { "balance": 0, "movements": movements } },
+                "coupons": [{ "code": "a", "customer": "7", "live": live, "uses": 0 }],
+            });
+            let books = serde_json::from_value(books).expect("books");
+            let found = check_cancelled(&books, &["a".to_owned()]).is_ok();
+            assert_eq!(found, agrees, "{name}");
+        }
     }
 
     #[test]

@@ -9,12 +9,14 @@
 
 mod bare;
 mod books;
+mod cancel;
 mod children;
 mod clock;
 mod conversion;
 mod disk;
 mod http;
 mod latency;
+mod list;
 mod load;
 mod memory;
 mod metrics;
@@ -24,12 +26,14 @@ mod process;
 mod sandbox;
 mod service;
 mod soak;
+mod staff;
 mod stand;
 mod start;
 mod stats;
 mod table;
 mod throttle;
 mod token;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -47,6 +51,12 @@ struct Arguments {
 enum What {
     /// Conversions per second, latency, CPU and commits, beside the bare handler
     Conversion(conversion::Options),
+    /// Staff cancel coupons
+    Cancel(cancel::Options),
+    /// Webhooks in, at a pace and as fast as it goes
+    Webhook(webhook::Options),
+    /// The staff's list and search, as the number of coupons grows
+    List(list::Options),
     /// Time to coupon with the other side's latencies as the merchant measured them
     Latency(latency::Options),
     /// From spawning the process to its readiness
@@ -82,6 +92,9 @@ fn run(what: Option<What>) -> Result<()> {
     runtime.block_on(async {
         match what {
             Some(What::Conversion(options)) => conversion::run(&options).await.map(drop),
+            Some(What::Cancel(options)) => cancel::run(&options).await.map(drop),
+            Some(What::Webhook(options)) => webhook::run(&options).await.map(drop),
+            Some(What::List(options)) => list::run(&options).await.map(drop),
             Some(What::Latency(options)) => latency::run(&options).await.map(drop),
             Some(What::Start(options)) => start::run(&options).await.map(drop),
             Some(What::Memory(options)) => memory::run(&options).await.map(drop),

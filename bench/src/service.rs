@@ -8,6 +8,9 @@ pub const SHOP: &str = "main";
 /// Whoever knows it signs tokens.
 pub const JWT_SECRET: &str = "bench-secret-bench-secret-bench-secret";
 
+/// Signs webhooks.
+pub const WEBHOOK_SECRET: &str = "bench-webhooks";
+
 /// What the points book can do, and what the service is told of it.
 #[derive(Clone, Copy)]
 pub struct Till {
@@ -43,6 +46,7 @@ locale = "en"
 base_url = "http://{peers}"
 api_version = "2026-10"
 access_token = "demo-shopify-token"
+webhook_secret = "{WEBHOOK_SECRET}"
 
 [shop.points]
 kind = "http"

@@ -78,6 +78,11 @@ impl Stand {
         self.folder.path()
     }
 
+    /// The service's configuration.
+    pub fn config(&self) -> &std::path::Path {
+        &self.config
+    }
+
     /// Customers that nobody used before, with points at the POS.
     pub async fn customers(&self, count: usize) -> Result<Range<u64>> {
         let count = count as u64;
