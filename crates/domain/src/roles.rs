@@ -32,6 +32,8 @@ pub enum Act {
     Export,
     /// Confirm a hold and give the points back.
     ReleaseWithRefund,
+    /// Merge two customers, take a person out of the books.
+    People,
     /// Rules, credentials, the emergency stop.
     Configure,
     /// Staff accounts.
@@ -39,7 +41,7 @@ pub enum Act {
 }
 
 /// The least role for each act.
-const LEAST: [(Act, Role); 10] = [
+const LEAST: [(Act, Role); 11] = [
     (Act::See, Role::Viewer),
     (Act::Cancel, Role::StoreManager),
     (Act::Approve, Role::StoreManager),
@@ -48,6 +50,7 @@ const LEAST: [(Act, Role); 10] = [
     (Act::Bulk, Role::EcAdmin),
     (Act::Export, Role::EcAdmin),
     (Act::ReleaseWithRefund, Role::SystemAdmin),
+    (Act::People, Role::SystemAdmin),
     (Act::Configure, Role::SystemAdmin),
     (Act::ManageStaff, Role::SystemAdmin),
 ];
@@ -95,6 +98,7 @@ mod tests {
             (Bulk, false, false, true, true),
             (Export, false, false, true, true),
             (ReleaseWithRefund, false, false, false, true),
+            (People, false, false, false, true),
             (Configure, false, false, false, true),
             (ManageStaff, false, false, false, true),
         ] {

@@ -82,8 +82,18 @@ pub async fn balance(
     customer: CustomerId,
     card: &CustomerCard,
 ) -> Result<Points, Problem> {
+    balance_of(app, shop, customer, &card.pos_id).await
+}
+
+/// The same by the id at the points book.
+pub async fn balance_of(
+    app: &App,
+    shop: &Shop,
+    customer: CustomerId,
+    pos_id: &PosId,
+) -> Result<Points, Problem> {
     for _ in 0..TRIES {
-        match shop.peers.points.balance(&card.pos_id, BALANCE_LIMIT).await {
+        match shop.peers.points.balance(pos_id, BALANCE_LIMIT).await {
             Answer::Done(balance) => {
                 app.memory.keep_balance(&shop.id, customer, balance, app.now());
                 return Ok(balance);

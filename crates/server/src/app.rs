@@ -282,6 +282,11 @@ impl Memory {
         (now.since(at) < BALANCE_AGE).then_some(balance)
     }
 
+    /// What Shopify said of the customer is asked again.
+    pub fn forget_card(&self, shop: &ShopId, customer: CustomerId) {
+        self.cards.remove(&(shop.clone(), customer));
+    }
+
     pub fn keep_balance(&self, shop: &ShopId, customer: CustomerId, balance: Points, now: At) {
         self.balances.insert((shop.clone(), customer), (balance, now));
     }

@@ -12,6 +12,7 @@ pub mod i18n;
 pub mod ids;
 pub mod jobs;
 pub mod mail;
+pub mod merge;
 pub mod orders;
 mod outcome;
 pub mod points;

@@ -34,7 +34,7 @@ const KEEP: &str = "INSERT INTO customer AS c \
 /// again with what it is called now.
 const SEARCHABLE: &str = "INSERT INTO customer_search (name_key, shop, id) VALUES (?3, ?1, ?2)";
 
-const NAME: &str = "SELECT name_key FROM customer WHERE shop = ?1 AND id = ?2";
+const NAME: &str = "SELECT name_key, erased_at FROM customer WHERE shop = ?1 AND id = ?2";
 
 struct Keep(CustomerRow);
 
@@ -46,6 +46,10 @@ impl Work for Keep {
         let (shop, id) = (row.shop.as_str(), number(row.id.0)?);
         let key = row.name.as_deref().map(name_key);
         let known = tx.row(NAME, &values![shop, id]).await?;
+        if known.as_ref().is_some_and(|line| !line.is_null(1)) {
+            // Whoever was erased is not written down again.
+            return Ok(End::RollBack(()));
+        }
         let known = known.map(|line| line.maybe_text(0).map(|key| key.map(str::to_owned)));
         if let Some(key) = &key
             && known.transpose()?.flatten().as_ref() != Some(key)

@@ -1,8 +1,10 @@
 //! The built-in points book: movements written under the account's own lock, each once.
 
+mod merge;
 mod reads;
 mod rows;
 
+pub use merge::merge;
 pub use reads::{
     Balance, History, Lot as LotRow, MovementRow, accounts, balance, balance_as_of, find, history,
     is_known, lots, movement, opening,

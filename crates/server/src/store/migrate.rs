@@ -39,6 +39,7 @@ const CHANGES: &[Change] = &changes![
     "0016_second_factor",
     "0013_jobs",
     "0014_lineage",
+    "0020_people",
 ];
 
 const REMEMBER: &str = "CREATE TABLE IF NOT EXISTS schema_migration \

@@ -20,6 +20,7 @@ pub mod order_lists;
 pub mod orders;
 pub mod outbox;
 pub mod people;
+pub mod person;
 mod postgres;
 pub mod reads;
 pub mod replicas;

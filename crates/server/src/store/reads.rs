@@ -85,6 +85,18 @@ impl Reads {
         }
     }
 
+    /// What the customer's conversions hold back, and how many movements are in doubt.
+    pub async fn open_points(
+        &self,
+        shop: &ShopId,
+        customer: CustomerId,
+    ) -> Result<(i64, i64), StoreError> {
+        let values = values![shop.0.clone(), number(customer.0)?].to_vec();
+        let lines = self.database.read(sql::ACCOUNT, values).await?;
+        let Some(line) = lines.first() else { return Ok((0, 0)) };
+        Ok((line.int(2)?, line.int(3)?))
+    }
+
     /// Newest first, those that are the customer's.
     pub async fn coupons(
         &self,

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod orders;
+mod points;
 
 pub use crate::i18n::Language;
 
@@ -67,14 +68,6 @@ fn english(code: &str) -> (&'static str, &'static str) {
         }
         "rate-limited" => ("Too many requests", "Please try again in a while."),
         "review-settled" => ("Already settled", "Somebody has decided this case."),
-        "paid-lot-too-long" => (
-            "Too long for paid points",
-            "Paid points may be good for six months from their issue at most. Longer, they become \
-             a prepaid payment instrument.",
-        ),
-        "points-held-elsewhere" => {
-            ("Not Kaeru's points", "The till holds this shop's points. Change them there.")
-        }
         "job-completed" => ("Already completed", "Every row has its result."),
         "undo-too-late" => (
             "Too late to take back",
@@ -83,6 +76,7 @@ fn english(code: &str) -> (&'static str, &'static str) {
         "wrong-shop" => ("Another shop", "X-Shopify-Shop-Domain is not this shop's domain."),
         other => orders::english(other)
             .or_else(|| accounts::english(other))
+            .or_else(|| points::english(other))
             .unwrap_or_else(|| protocol(other)),
     }
 }
@@ -159,13 +153,6 @@ fn japanese(code: &str) -> (&'static str, &'static str) {
         }
         "coupon-not-held" => ("保留中ではありません", "このクーポンは保留されていません。"),
         "rate-limited" => ("リクエストが多すぎます", "しばらくしてからお試しください。"),
-        "paid-lot-too-long" => (
-            "有償ポイントの期限が長すぎます",
-            "有償ポイントの有効期限は発行から6か月以内です。それを超えると前払式支払手段に該当します。",
-        ),
-        "points-held-elsewhere" => {
-            ("Kaeruのポイントではありません", "このショップのポイントはPOSで管理されています。")
-        }
         "review-settled" => ("処理済みです", "この案件はすでに判定されています。"),
         "job-completed" => ("完了しています", "すべての行の処理が終わっています。"),
         "undo-too-late" => (
@@ -181,6 +168,7 @@ fn japanese(code: &str) -> (&'static str, &'static str) {
         "internal-error" => ("エラーが発生しました", "しばらくしてから、もう一度お試しください。"),
         other => orders::japanese(other)
             .or_else(|| accounts::japanese(other))
+            .or_else(|| points::japanese(other))
             .unwrap_or_else(|| english(other)),
     }
 }
@@ -206,11 +194,6 @@ fn chinese(code: &str) -> (&'static str, &'static str) {
         "coupon-not-held" => ("未保留", "這張優惠券沒有被保留。"),
         "coupon-busy" => ("處理中", "這張優惠券的另一個步驟正在進行，請稍後再看。"),
         "rate-limited" => ("請求過多", "請稍後再試。"),
-        "paid-lot-too-long" => (
-            "付費點數的期限太長",
-            "付費點數最長只能自發行起六個月內有效，否則會成為預付式支付工具。",
-        ),
-        "points-held-elsewhere" => ("不是 Kaeru 的點數", "這家商店的點數由 POS 管理。"),
         "review-settled" => ("已處理", "這個案件已經有結論。"),
         "job-completed" => ("已完成", "每一列都已有結果。"),
         "undo-too-late" => ("已超過可自行取消的時間", "請聯絡商店。"),
@@ -220,6 +203,7 @@ fn chinese(code: &str) -> (&'static str, &'static str) {
         "internal-error" => ("發生錯誤", "已記錄下來。請稍後再試。"),
         other => orders::chinese(other)
             .or_else(|| accounts::chinese(other))
+            .or_else(|| points::chinese(other))
             .unwrap_or_else(|| english(other)),
     }
 }

@@ -25,7 +25,9 @@ use utoipa_swagger_ui::SwaggerUi;
         api::coupons::list, api::coupons::counts, api::expiring::list, api::coupon::show,
         api::cancel::create, api::hold::hold, api::hold::release, api::hold::confirm,
         api::reviews::list, api::reviews::settle, api::audit::list, api::reports::coupons,
-        api::reports::liability, api::grants::create, api::lots::extend,
+        api::reports::liability, api::customers::list, api::customer::show,
+        api::customer_history::list, api::person::export, api::person::erase, api::merge::create,
+        api::grants::create, api::lots::extend,
         till::show, till::deduct, till::add, till::find, api::cancel_many::create,
         api::jobs::list, api::jobs::show, api::jobs::download, api::jobs::pause, api::jobs::resume),
     modifiers(&Security)

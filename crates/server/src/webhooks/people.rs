@@ -3,11 +3,12 @@
 use super::Trouble;
 use crate::{
     app::{App, Shop},
-    ids,
-    store::{customers, people},
+    ids, merge,
+    store::{audit, customers, people, person},
 };
-use domain::{CustomerId, ShopId};
+use domain::{Actor, CustomerId, ShopId};
 use serde::Deserialize;
+use serde_json::json;
 
 #[derive(Deserialize)]
 struct Merge {
@@ -39,7 +40,8 @@ pub async fn merged(app: &App, shop: &Shop, body: &str) -> Result<(), Trouble> {
     if merge.status == "failed" || kept == gone {
         return Ok(());
     }
-    if !people::merge(&app.database, &shop.id, kept, gone).await? {
+    let entry = entry(app, shop, gone, "customer.merge", Some(kept));
+    if !merge::carry_out(app, shop, kept, gone, entry).await? {
         return Err(Trouble::Later("flows_under_way"));
     }
     Ok(())
@@ -53,11 +55,36 @@ pub async fn gone(app: &App, shop: &Shop, body: &str) -> Result<(), Trouble> {
     if people::under_way(&app.database, &shop.id, id).await? {
         return Err(Trouble::Later("flows_under_way"));
     }
-    if let Some(mut row) = customers::find(&app.database, &shop.id, id).await? {
-        (row.name, row.locale) = (None, None);
-        customers::keep(&app.database, row).await?;
-    }
+    let row = customers::find(&app.database, &shop.id, id).await?;
+    let pos_id = row.map_or_else(|| id.to_string(), |row| row.pos_id.0);
+    let entry = entry(app, shop, id, "customer.erase", None);
+    person::erase(&app.database, &shop.id, id, &pos_id, entry).await?;
+    app.memory.forget_card(&shop.id, id);
     Ok(())
+}
+
+fn entry(
+    app: &App,
+    shop: &Shop,
+    customer: CustomerId,
+    act: &'static str,
+    into: Option<CustomerId>,
+) -> audit::Entry {
+    let now = app.now();
+    audit::Entry {
+        id: ids::flow(now),
+        shop: shop.id.clone(),
+        at: now,
+        by: Actor::System,
+        role: None,
+        act,
+        subject: customer.to_string(),
+        detail: into.map_or_else(|| json!({}), |into| json!({"into": into})),
+        reason: Some("shopify".to_owned()),
+        note: None,
+        origin: None,
+        flow: None,
+    }
 }
 
 /// Tells the admins what Shopify wants of them.

@@ -40,10 +40,13 @@ fn config(database: &str, sandbox: &str, port: u16) -> String {
     let text = crate::kill::config(database, sandbox, port);
     let (before, rest) = text.split_once("[shop.points]").unwrap_or_default();
     let after = rest.split_once("[shop.rules]").map_or("", |(_, after)| after);
-    format!(
-        "{before}[shop.points]\nkind = \"builtin\"\nvalid_days = 365\ntoken = \"{TILL_TOKEN}\"\n\
-         [shop.rules]{after}"
-    )
+    let points = "[shop.points]\nkind = \"builtin\"\nvalid_days = 365\n";
+    let main = format!("{before}{points}token = \"{TILL_TOKEN}\"\n[shop.rules]{after}");
+    // A second shop that no till uses.
+    let shop = text.split_once("[[shop]]").map_or("", |(_, shop)| shop);
+    let other = shop.replace("\"main\"", "\"other\"").replace("a-secret", "another-secret");
+    let (before, _) = other.split_once("[shop.points]").unwrap_or_default();
+    format!("{main}\n[[shop]]{before}{points}[shop.rules]{after}")
 }
 
 /// `kaeru serve` with its own points book, beside a sandbox Shopify.
@@ -94,8 +97,12 @@ impl Service {
 
     /// A personal token for the role.
     pub fn staff(&self, role: &str) -> anyhow::Result<String> {
+        self.staff_of("main", role)
+    }
+
+    pub fn staff_of(&self, shop: &str, role: &str) -> anyhow::Result<String> {
         let (email, at) = (format!("{role}@demo.test"), ["--config", &self.file]);
-        let shop = ["--shop", "main", "--email", &email];
+        let shop = ["--shop", shop, "--email", &email];
         let add = [&["staff", "add", "--name", "Sato", "--role", role], &shop[..], &at].concat();
         let (done, said) = kaeru(&add, "a-long-password\n")?;
         anyhow::ensure!(done, "{said}");
@@ -164,6 +171,19 @@ async fn exchange_and_back(url: Option<String>) -> anyhow::Result<()> {
     let customer = token(&service.file, 12345)?;
     let (_, points) = service.get(&customer, "/storefront/v1/points").await?;
     assert_eq!(points["balance"], 1_250, "{points}");
+    assert_eq!(points["expiring"], json!([]), "the seed's lot never ends: {points}");
+    let ec = service.staff("ec_admin")?;
+    let grant = json!({"points": 40, "reason": "hello", "expires_at": "2099-03-31"});
+    let (status, _) = service.post(&ec, "/admin/api/v1/customers/12345/grants", "g", grant).await?;
+    assert_eq!(status, 200);
+    let (_, points) = service.get(&customer, "/storefront/v1/points").await?;
+    assert_eq!(points["expiring"], json!([{"points": 40, "expires_at": "2099-03-31T14:59:59Z"}]));
+    let (_, page) = service.get(&customer, "/storefront/v1/history?limit=2").await?;
+    assert_eq!(page["items"][0]["reason"], "hello", "{page}");
+    let cursor = page["next_cursor"].as_str().context("a cursor")?;
+    let path = format!("/storefront/v1/history?cursor={cursor}");
+    let (_, page) = service.get(&customer, &path).await?;
+    assert_eq!(page["items"].as_array().map(Vec::len), Some(2), "{page}");
     quiet(&service.client, &service.base).await
 }
 

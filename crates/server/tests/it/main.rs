@@ -7,6 +7,7 @@ mod backup;
 mod builtin;
 mod cancellations;
 mod crashes;
+mod customers;
 mod disk;
 mod expiry;
 mod faults;

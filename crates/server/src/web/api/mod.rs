@@ -6,12 +6,17 @@ pub mod cancel;
 pub mod cancel_many;
 pub mod coupon;
 pub mod coupons;
+pub mod customer;
+pub mod customer_history;
+pub mod customers;
 pub mod expiring;
 pub mod grants;
 pub mod hold;
 pub mod jobs;
 pub mod lots;
 pub mod me;
+pub mod merge;
+pub mod person;
 pub mod reports;
 pub mod reviews;
 pub mod session;
@@ -57,6 +62,12 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/reviews/{id}/settle", post(reviews::settle))
         .route("/reports/coupons", get(reports::coupons))
         .route("/reports/liability", get(reports::liability))
+        .route("/customers", get(customers::list))
+        .route("/customers/{id}", get(customer::show))
+        .route("/customers/{id}/history", get(customer_history::list))
+        .route("/customers/{id}/export", get(person::export))
+        .route("/customers/{id}/erase", post(person::erase))
+        .route("/customers/{id}/merge", post(merge::create))
         .route("/customers/{id}/grants", post(grants::create))
         .route("/customers/{id}/lots/{no}/extend", post(lots::extend))
         .route("/audit", get(audit::list))

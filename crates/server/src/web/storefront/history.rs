@@ -1,15 +1,21 @@
-//! `GET /storefront/v1/history`: every movement of the customer's points that Kaeru made.
+//! `GET /storefront/v1/history`: every movement of the customer's points that Kaeru made;
+//! where Kaeru holds them, every one.
 
 use super::page::{Page, PageQuery};
 use crate::{
+    account,
     app::App,
-    store::reads::MovementRow,
+    store::{
+        ledger::{self, History},
+        reads::MovementRow,
+    },
     web::{auth::Customer, error::ApiError, error::ProblemBody},
 };
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
 };
+use domain::At;
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -42,6 +48,14 @@ pub async fn list(
     let Query(query) = query.map_err(|error| ApiError::invalid(error.body_text()))?;
     let limit = query.limit();
     let before = query.before()?;
+    let shop = customer.shop(&app)?;
+    if let Some(book) = &shop.builtin {
+        let card = account::card(&app, shop, customer.id).await?;
+        let page = History { before: before.map(|place| place.at.0), most: limit + 1 };
+        let rows = ledger::history(&app.database, &book.holder(&card.pos_id), page).await?;
+        // The movement's number in its account is the place, where other books have a moment.
+        return Ok(Json(Page::of(rows, limit, |row| (At(row.seq), ""), held)));
+    }
     let rows = app.reads.history(&customer.shop, customer.id, before, limit + 1).await?;
     let item = |row: MovementRow| MovementBody {
         at: row.at.rfc3339(),
@@ -52,4 +66,15 @@ pub async fn list(
         linked_to: row.linked_to,
     };
     Ok(Json(Page::of(rows, limit, |row| (row.at, &row.reference), item)))
+}
+
+fn held(row: ledger::MovementRow) -> MovementBody {
+    MovementBody {
+        at: row.at.rfc3339(),
+        points: row.amount,
+        balance: Some(row.balance),
+        reason: row.reason,
+        reference: row.reference,
+        linked_to: row.linked_to,
+    }
 }

@@ -2,11 +2,12 @@
 
 use crate::{
     account,
-    app::App,
+    app::{App, Shop},
+    store::ledger,
     web::{auth::Customer, error::ApiError, error::ProblemBody},
 };
 use axum::{Json, extract::State};
-use domain::Money;
+use domain::{Money, PosId};
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -74,6 +75,22 @@ async fn read(app: &App, customer: &Customer) -> Result<PointsBody, ApiError> {
         unit: rules.unit.get(),
         daily_limit: rules.daily_limit.get(),
         daily_remaining: (rules.daily_limit.get() - used).max(0),
-        expiring: vec![],
+        expiring: expiring(app, shop, &card.pos_id).await?,
     })
+}
+
+/// What ends when, the soonest first.
+async fn expiring(app: &App, shop: &Shop, customer: &PosId) -> Result<Vec<ExpiringBody>, ApiError> {
+    let Some(book) = &shop.builtin else { return Ok(vec![]) };
+    let lots = ledger::lots(&app.database, &book.holder(customer), app.now()).await?;
+    let mut expiring: Vec<ExpiringBody> = Vec::new();
+    for lot in lots {
+        let Some(at) = lot.expires_at else { continue };
+        let (points, expires_at) = (lot.left, at.rfc3339());
+        match expiring.last_mut().filter(|last| last.expires_at == expires_at) {
+            Some(last) => last.points += points,
+            None => expiring.push(ExpiringBody { points, expires_at }),
+        }
+    }
+    Ok(expiring)
 }
