@@ -23,7 +23,7 @@ async fn go(page: &Page, demo: &Demo, path: &str) -> anyhow::Result<()> {
     page.until("document.querySelector('h1')").await
 }
 
-/// A shop with some history: coupons unused, cancelled and held.
+/// A shop with some history: coupons unused, cancelled and held, and one that a person must see to.
 async fn history(demo: &Demo) -> anyhow::Result<Vec<String>> {
     let mut codes = Vec::new();
     for (key, customer) in [("1", "12345"), ("2", "12345"), ("3", "12345"), ("4", "23456")] {
@@ -33,6 +33,9 @@ async fn history(demo: &Demo) -> anyhow::Result<Vec<String>> {
     demo.staff(&format!("/coupons/{}/cancel", codes[0]), cancel).await?;
     let hold = serde_json::json!({"note": "Five conversions in a minute"});
     demo.staff(&format!("/coupons/{}/hold", codes[1]), hold).await?;
+    demo.fault("pos.add", "refuse").await?;
+    let cancel = serde_json::json!({"reason": "order_cancelled", "notify": false});
+    demo.staff(&format!("/coupons/{}/cancel", codes[3]), cancel).await?;
     Ok(codes)
 }
 
@@ -41,7 +44,14 @@ async fn each_page_reads_well_in_each_language_and_size() -> anyhow::Result<()> 
     let demo = Demo::start()?;
     let codes = history(&demo).await?;
     let (cancelled, held, unused) = (&codes[0], &codes[1], &codes[2]);
+    let review = format!("/admin/reviews/{}", demo.review().await?);
     let pages = [
+        ("overview", "/admin/overview".to_owned()),
+        ("expiring", "/admin/expiring?days=400".to_owned()),
+        ("expiring-none", "/admin/expiring?days=7".to_owned()),
+        ("staff", "/admin/staff".to_owned()),
+        ("member", "/admin/staff/1".to_owned()),
+        ("me", "/admin/me".to_owned()),
         ("coupons", "/admin/coupons".to_owned()),
         ("coupons-none", "/admin/coupons?q=nobody".to_owned()),
         ("coupon", format!("/admin/coupons/{cancelled}")),
@@ -50,6 +60,9 @@ async fn each_page_reads_well_in_each_language_and_size() -> anyhow::Result<()> 
         ("cancel-refused", format!("/admin/coupons/{cancelled}/cancel")),
         ("hold", format!("/admin/coupons/{unused}/hold")),
         ("confirm", format!("/admin/coupons/{held}/confirm")),
+        ("reviews", "/admin/reviews".to_owned()),
+        ("reviews-settled", "/admin/reviews?status=settled".to_owned()),
+        ("review", review),
         ("audit", "/admin/audit".to_owned()),
         ("nowhere", "/admin/nowhere".to_owned()),
     ];
@@ -139,5 +152,30 @@ async fn staff_find_a_coupon_and_take_it_back() -> anyhow::Result<()> {
     let text = page.script("return document.querySelector('.pair').textContent").await?;
     let text = text.as_str().unwrap_or_default();
     assert!(text.contains("−500") && text.contains("+500"), "{text}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_settles_a_case() -> anyhow::Result<()> {
+    let demo = Demo::start()?;
+    let code = demo.convert("12345", 500, "1").await?;
+    demo.fault("pos.add", "refuse").await?;
+    let cancel = serde_json::json!({"reason": "order_cancelled", "notify": false});
+    demo.staff(&format!("/coupons/{code}/cancel"), cancel).await?;
+    demo.review().await?;
+    let page = Page::open(1280, false).await?;
+    sign_in(&page, &demo, "ec@demo.test").await?;
+    go(&page, &demo, "/admin/reviews").await?;
+    page.script("document.querySelector('tbody a.button').click()").await?;
+    page.until("document.querySelector('#verdict textarea')").await?;
+    let fill = "document.querySelector('[name=note]').value = 'The till was down at 10:31'";
+    page.script(fill).await?;
+    page.script("document.querySelector('button[value=not_applied]').click()").await?;
+    page.until("document.querySelector('.toast')").await?;
+    page.screenshot("admin-review-settled-1280-en-light").await?;
+    go(&page, &demo, &format!("/admin/coupons/{code}")).await?;
+    page.until("document.querySelector('.pair .back')").await?;
+    let books = demo.books().await?;
+    assert_eq!(books["points"]["12345"]["balance"], Value::from(1250));
     Ok(())
 }

@@ -6,12 +6,14 @@ use std::{
     io::{BufRead, BufReader},
     path::PathBuf,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 pub struct Demo {
     child: Child,
     pub base: String,
     client: reqwest::Client,
+    session: tokio::sync::OnceCell<(String, String)>,
 }
 
 impl Drop for Demo {
@@ -48,7 +50,8 @@ impl Demo {
         // What it prints later must not stop it.
         std::thread::spawn(move || lines.for_each(drop));
         let base = base.context("the demo printed no address")?;
-        Ok(Self { child, base, client: reqwest::Client::builder().no_proxy().build()? })
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        Ok(Self { child, base, client, session: tokio::sync::OnceCell::new() })
     }
 
     pub async fn books(&self) -> anyhow::Result<Value> {
@@ -82,17 +85,47 @@ impl Demo {
         code.with_context(|| format!("not converted: {body}"))
     }
 
-    /// Staff who may do everything do this.
-    pub async fn staff(&self, path: &str, body: Value) -> anyhow::Result<Value> {
-        let api = format!("{}/admin/api/v1", self.base);
+    /// Whoever may do everything signs in: the cookie, and the secret against forgery.
+    async fn session(&self) -> anyhow::Result<&(String, String)> {
+        self.session.get_or_try_init(|| self.sign_in()).await
+    }
+
+    async fn sign_in(&self) -> anyhow::Result<(String, String)> {
         let who = json!({"email": "admin@demo.test", "password": "kaeru-demo"});
-        let answer = self.client.post(format!("{api}/session")).json(&who).send().await?;
+        let url = format!("{}/admin/api/v1/session", self.base);
+        let answer = self.client.post(url).json(&who).send().await?;
         let cookie = answer.headers()["set-cookie"].to_str()?.to_owned();
+        let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
         let me: Value = answer.json().await?;
-        let request = self.client.post(format!("{api}{path}")).json(&body);
-        let request = request.header("Cookie", cookie.split(';').next().unwrap_or_default());
-        let request = request.header("X-CSRF-Token", me["csrf_token"].as_str().unwrap_or_default());
-        let answer = request.header("Idempotency-Key", path).send().await?.error_for_status()?;
-        Ok(answer.json().await?)
+        Ok((cookie, me["csrf_token"].as_str().unwrap_or_default().to_owned()))
+    }
+
+    /// They look at this in the staff's API.
+    async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let (cookie, _) = self.session().await?;
+        let request = self.client.get(format!("{}/admin/api/v1{path}", self.base));
+        Ok(request.header("Cookie", cookie).send().await?.error_for_status()?.json().await?)
+    }
+
+    /// They do this.
+    pub async fn staff(&self, path: &str, body: Value) -> anyhow::Result<Value> {
+        let (cookie, csrf) = self.session().await?;
+        let request = self.client.post(format!("{}/admin/api/v1{path}", self.base));
+        let request = request.header("Cookie", cookie).header("X-CSRF-Token", csrf);
+        let request = request.header("Idempotency-Key", path).json(&body);
+        Ok(request.send().await?.error_for_status()?.json().await?)
+    }
+
+    /// The case that waits for a person, once there is one.
+    pub async fn review(&self) -> anyhow::Result<String> {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            let reviews = self.get("/reviews").await?;
+            if let Some(id) = reviews["items"][0]["id"].as_str() {
+                return Ok(id.to_owned());
+            }
+            anyhow::ensure!(tokio::time::Instant::now() < deadline, "no case: {reviews}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 }

@@ -120,8 +120,6 @@ pub struct Filter {
     /// Worth at least and at most so much, in minor units.
     pub least: Option<i64>,
     pub greatest: Option<i64>,
-    /// Its last moment comes before this one.
-    pub until: Option<At>,
     pub order: Order,
     pub before: Option<Before>,
     pub most: usize,
@@ -275,7 +273,6 @@ pub async fn list(
         ("coupon.created_at <", filter.to.map(Value::from)),
         ("coupon.amount >=", filter.least.map(Value::from)),
         ("coupon.amount <=", filter.greatest.map(Value::from)),
-        ("coupon.expires_at <", filter.until.map(Value::from)),
     ] {
         if let Some(value) = value {
             let place = query.value(value);

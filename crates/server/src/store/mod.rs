@@ -19,6 +19,7 @@ pub mod migrate;
 pub mod order_lists;
 pub mod orders;
 pub mod outbox;
+pub mod overview;
 pub mod people;
 pub mod person;
 mod postgres;

@@ -8,7 +8,7 @@ use reqwest::{
 };
 use serde_json::{Value, json};
 
-struct Pages {
+pub struct Pages {
     _process: Process,
     _folder: tempfile::TempDir,
     base: String,
@@ -16,19 +16,23 @@ struct Pages {
 }
 
 /// What came back.
-struct Answer {
-    status: u16,
+pub struct Answer {
+    pub status: u16,
     headers: HeaderMap,
-    text: String,
+    pub text: String,
 }
 
 impl Answer {
-    fn leads_to(&self) -> &str {
+    pub fn leads_to(&self) -> &str {
         self.headers.get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default()
     }
 
+    pub fn sets_cookie(&self) -> bool {
+        self.headers.contains_key(SET_COOKIE)
+    }
+
     /// The value of the hidden field of that name.
-    fn hidden(&self, name: &str) -> &str {
+    pub fn hidden(&self, name: &str) -> &str {
         let field = format!("name=\"{name}\" value=\"");
         let rest = self.text.split_once(&field).map_or("", |(_, rest)| rest);
         rest.split('"').next().unwrap_or_default()
@@ -36,7 +40,7 @@ impl Answer {
 }
 
 impl Pages {
-    async fn start() -> anyhow::Result<Self> {
+    pub async fn start() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let data = folder.path().to_string_lossy().into_owned();
         let (process, base) = start(&["demo", "--port", "0", "--data", &data])?;
@@ -44,12 +48,12 @@ impl Pages {
         Ok(Self { _process: process, _folder: folder, base, client })
     }
 
-    async fn get(&self, cookie: &str, path: &str) -> anyhow::Result<Answer> {
+    pub async fn get(&self, cookie: &str, path: &str) -> anyhow::Result<Answer> {
         let url = format!("{}{path}", self.base);
         Self::answer(self.client.get(url).header(COOKIE, cookie)).await
     }
 
-    async fn post(
+    pub async fn post(
         &self,
         cookie: &str,
         path: &str,
@@ -78,6 +82,12 @@ impl Pages {
         code.map(str::to_owned).ok_or_else(|| anyhow::anyhow!("not converted: {body}"))
     }
 
+    /// What the staff's API says to whoever has this token: a status.
+    pub async fn me(&self, token: &str) -> anyhow::Result<u16> {
+        let request = self.client.get(format!("{}/admin/api/v1/me", self.base));
+        Ok(request.bearer_auth(token).send().await?.status().as_u16())
+    }
+
     /// Every movement of the customer's points, in the points book's own books.
     async fn movements(&self, customer: &str) -> anyhow::Result<Vec<i64>> {
         let url = format!("{}/sandbox/api/books", self.base);
@@ -88,9 +98,12 @@ impl Pages {
     }
 
     /// The cookie of a session that has just begun on the page.
-    async fn sign_in(&self, who: &str) -> anyhow::Result<String> {
-        let email = format!("{who}@demo.test");
-        let form = [("email", email.as_str()), ("password", "kaeru-demo")];
+    pub async fn sign_in(&self, who: &str) -> anyhow::Result<String> {
+        self.sign_in_with(&format!("{who}@demo.test"), "kaeru-demo").await
+    }
+
+    pub async fn sign_in_with(&self, email: &str, password: &str) -> anyhow::Result<String> {
+        let form = [("email", email), ("password", password)];
         let answer = self.post("", "/admin/sign-in", &form).await?;
         anyhow::ensure!(answer.status == StatusCode::SEE_OTHER, "{}", answer.text);
         let cookie = answer.headers.get(SET_COOKIE).and_then(|cookie| cookie.to_str().ok());
@@ -146,9 +159,21 @@ async fn a_form_from_elsewhere_changes_nothing() -> anyhow::Result<()> {
 async fn nothing_inline_and_nothing_kept_by_the_browser() -> anyhow::Result<()> {
     let pages = Pages::start().await?;
     let cookie = pages.sign_in("admin").await?;
-    for (path, status) in
-        [("/admin/audit", 200), ("/admin/nowhere", 404), ("/admin/audit?x=1", 400)]
-    {
+    pages.convert("12345").await?;
+    for (path, status) in [
+        ("/admin/overview", 200),
+        ("/admin/coupons", 200),
+        ("/admin/coupons?status=unused&sort=expiring&amount_from=1&amount_to=9.5", 400),
+        ("/admin/expiring", 200),
+        ("/admin/reviews", 200),
+        ("/admin/reviews/none", 404),
+        ("/admin/audit", 200),
+        ("/admin/staff", 200),
+        ("/admin/staff/99", 404),
+        ("/admin/me", 200),
+        ("/admin/nowhere", 404),
+        ("/admin/audit?x=1", 400),
+    ] {
         let page = pages.get(&cookie, path).await?;
         assert_eq!(page.status, status, "{path}");
         assert_eq!(page.headers["cache-control"], "no-store", "{path}");
@@ -256,5 +281,25 @@ async fn a_hold_is_released_or_confirmed_on_pages() -> anyhow::Result<()> {
         assert_eq!(done, leads, "{act}: {} {}", answer.status, answer.text);
     }
     assert_eq!(pages.movements("12345").await?, [-300, 300]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_overview_s_figures_are_those_of_the_books() -> anyhow::Result<()> {
+    let pages = Pages::start().await?;
+    let cookie = pages.sign_in("admin").await?;
+    let before = pages.get(&cookie, "/admin/overview").await?;
+    assert!(before.text.contains("class=\"banner good\""), "nothing waits");
+    let code = pages.convert("12345").await?;
+    let place = format!("/admin/coupons/{code}/hold");
+    let form = pages.get(&cookie, &place).await?;
+    let (csrf, key) = (form.hidden("csrf").to_owned(), form.hidden("key").to_owned());
+    let said = [("csrf", csrf.as_str()), ("key", key.as_str()), ("note", "Looks odd")];
+    assert_eq!(pages.post(&cookie, &place, &said).await?.status, 303);
+    let after = pages.get(&cookie, "/admin/overview").await?;
+    assert!(after.text.contains("href=\"/admin/coupons?status=held\""), "{}", after.text);
+    assert!(!after.text.contains("class=\"banner good\""));
+    let worth = after.text.matches("¥300").count();
+    assert_eq!(worth, 2, "converted today, and on hold: {}", after.text);
     Ok(())
 }

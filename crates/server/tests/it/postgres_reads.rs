@@ -9,7 +9,7 @@ use engine::store::{Begun, Commit, Event, Row, Start, Store};
 use server::store::{
     Database, Journal, Location, audit,
     coupons::{self, Tab},
-    customers, expiry, reads, reports, reviews, second_factor, staff, tokens,
+    customers, expiry, overview, reads, reports, reviews, second_factor, staff, tokens,
 };
 use std::{fmt::Debug, time::Duration};
 
@@ -135,7 +135,6 @@ async fn coupons_of(database: &Database, now: At, told: &mut Told) -> anyhow::Re
         to: None,
         least: None,
         greatest: None,
-        until: None,
         order: coupons::Order::Newest,
         before: None,
         most: 2,
@@ -159,7 +158,6 @@ async fn coupons_of(database: &Database, now: At, told: &mut Told) -> anyhow::Re
         to: Some(now),
         least: Some(1),
         greatest: Some(10_000),
-        until: Some(At(i64::MAX)),
         before: Some(before),
         ..filter
     };
@@ -205,6 +203,8 @@ async fn sums_of(database: &Database, now: At, told: &mut Told) -> anyhow::Resul
     told.add(reports::spans(database, &shop(), &[]).await?);
     told.add(reports::spans(database, &shop(), &[(day, now), (now, end), (At(0), day)]).await?);
     told.add(reports::cancelled_by(database, &shop(), day, end).await?);
+    told.add(overview::times_to_coupon(database, &shop(), 10).await?);
+    told.add(overview::oldest_doubt(database, &shop()).await?);
     for at in [now, end] {
         told.add(reports::liability(database, &shop(), at).await?);
     }

@@ -17,7 +17,7 @@ use domain::Act;
 use std::sync::Arc;
 
 /// What can be chosen in the filter; each has its text, with `-` for the full stop.
-const ACTS: [&str; 19] = [
+const ACTS: &[&str] = &[
     "coupon.convert",
     "coupon.cancel",
     "coupon.hold",
@@ -37,6 +37,12 @@ const ACTS: [&str; 19] = [
     "staff.enable",
     "staff.reset_password",
     "staff.token",
+    "staff.token_removed",
+    "staff.change_password",
+    "staff.role",
+    "staff.second_factor",
+    "staff.second_factor_removed",
+    "session.end_all",
 ];
 
 #[derive(Template)]
@@ -110,7 +116,7 @@ pub async fn list(
     let Query(asked) = query.map_err(|error| ApiError::invalid(error.body_text()))?;
     let found = audit::read(&app, &page.staff, asked.clone()).await?;
     let chosen = asked.act.as_deref();
-    let acts = ACTS.map(|act| (act, act_text(&page, act), chosen == Some(act))).to_vec();
+    let acts = ACTS.iter().map(|act| (*act, act_text(&page, act), chosen == Some(*act))).collect();
     let given = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
     let filtered = [&asked.act, &asked.subject, &asked.actor, &asked.from, &asked.to];
     let filtered = filtered.into_iter().any(given);

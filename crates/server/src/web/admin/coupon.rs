@@ -5,13 +5,14 @@ use super::{
     Page,
     coupons::{Badge, customer_name},
     forms, show,
+    timeline::{self, Move, Step},
 };
 use crate::{
     app::App,
     web::{
         api::{
             audit::{self, AuditBody, AuditQuery},
-            coupon::{self, CouponDetail, MayBody, StepBody},
+            coupon::{self, CouponDetail, MayBody},
         },
         error::ApiError,
     },
@@ -47,88 +48,11 @@ struct Action {
     danger: bool,
 }
 
-/// A movement of points, beside its counterpart.
-struct Move {
-    points: String,
-    out: bool,
-    reference: String,
-    balance: Option<String>,
-    moment: String,
-    at: String,
-}
-
-struct Step {
-    body: StepBody,
-    tone: &'static str,
-    text: String,
-    by: String,
-    moment: String,
-    moves: Option<Move>,
-}
-
 struct Decision {
     text: String,
     who: String,
     moment: String,
     note: Option<String>,
-}
-
-/// How a step is marked.
-fn tone(event: &str) -> &'static str {
-    match event {
-        "created"
-        | "deducted"
-        | "deduction_confirmed"
-        | "reactivated"
-        | "refunded"
-        | "refund_confirmed"
-        | "released"
-        | "judged_applied" => "good",
-        "in_review"
-        | "needs_a_person"
-        | "will_not_die"
-        | "will_not_reactivate"
-        | "usage_unknown"
-        | "used_meanwhile"
-        | "refund_refused" => "critical",
-        "deduction_in_doubt" | "doubt_lasts" | "refund_in_doubt" | "refund_not_let_in"
-        | "not_recorded" | "kill_unclear" | "kill_refused" | "creation_given_up" | "held" => {
-            "warning"
-        }
-        _ => "",
-    }
-}
-
-fn movement(page: &Page, step: &StepBody) -> Option<Move> {
-    let points = step.points?;
-    Some(Move {
-        points: page.signed(&points),
-        out: points < 0,
-        reference: step.reference.clone().unwrap_or_default(),
-        balance: step.balance.map(|balance| page.number(&balance)),
-        moment: page.moment_of(&step.at),
-        at: step.at.clone(),
-    })
-}
-
-fn step(page: &Page, body: StepBody) -> Step {
-    let name = match body.event.as_str() {
-        "accepted" => format!("step-accepted-{}", body.kind),
-        event => format!("step-{}", event.replace('_', "-")),
-    };
-    let by = match body.by.as_deref() {
-        Some(kind @ ("customer" | "system")) => page.t(&format!("actor-{kind}")),
-        Some(name) => name.to_owned(),
-        None => String::new(),
-    };
-    Step {
-        tone: tone(&body.event),
-        text: page.language.known(&name).unwrap_or_else(|| body.event.clone()),
-        by,
-        moment: page.moment_of(&body.at),
-        moves: movement(page, &body),
-        body,
-    }
 }
 
 /// What somebody decided, with their reason; the steps do not carry it.
@@ -182,7 +106,8 @@ pub async fn see(
     let mut detail = coupon::read(&app, &page.staff, &code).await?;
     let asked = AuditQuery { subject: Some(detail.coupon.code.clone()), ..AuditQuery::default() };
     let log = audit::read(&app, &page.staff, asked).await?;
-    let steps: Vec<Step> = detail.timeline.drain(..).map(|body| step(&page, body)).collect();
+    let steps: Vec<Step> =
+        detail.timeline.drain(..).map(|body| timeline::step(&page, body)).collect();
     let actions = actions(&page, &detail);
     let objection = detail.actions.cancel.problem.filter(|_| actions.is_empty());
     let item = &detail.coupon;
@@ -192,7 +117,7 @@ pub async fn see(
         of_customer: forms::address("/admin/coupons", &[("customer", &item.customer.id)]),
         why_not: objection.map(|code| page.language.problem(code).1.to_owned()),
         waits: item.status == "in_doubt",
-        moves: steps.iter().filter_map(|step| movement(&page, &step.body)).collect(),
+        moves: steps.iter().filter_map(|step| timeline::movement(&page, &step.body)).collect(),
         steps,
         decisions: log.items.into_iter().filter_map(|row| decision(&page, row)).collect(),
         actions,

@@ -7,11 +7,20 @@ mod cancel;
 mod confirm;
 mod coupon;
 mod coupons;
+mod expiring;
 pub mod forms;
 mod hold;
+mod me;
 mod nav;
+mod overview;
 mod page;
+mod plots;
+mod review;
+mod reviews;
+mod secret;
 mod sign_in;
+mod staff;
+mod timeline;
 
 pub use page::{Page, show};
 
@@ -38,13 +47,18 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
     };
     Router::new()
+        .merge(people())
         .route("/admin", get(nav::first))
+        .route("/admin/overview", get(overview::see))
+        .route("/admin/expiring", get(expiring::list))
         .route("/admin/coupons", get(coupons::list))
         .route("/admin/coupons/{code}", get(coupon::see))
         .route("/admin/coupons/{code}/cancel", get(cancel::ask).post(cancel::cancel))
         .route("/admin/coupons/{code}/hold", get(hold::ask_hold).post(hold::hold))
         .route("/admin/coupons/{code}/release", get(hold::ask_release).post(hold::release))
         .route("/admin/coupons/{code}/confirm", get(confirm::ask).post(confirm::confirm))
+        .route("/admin/reviews", get(reviews::list))
+        .route("/admin/reviews/{id}", get(review::see).post(review::settle))
         .route("/admin/audit", get(audit::list))
         .route("/admin/sign-in", get(sign_in::ask).post(sign_in::begin))
         .route("/admin/sign-out", post(sign_in::end))
@@ -53,6 +67,25 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .layer(middleware::from_fn_with_state(Arc::clone(app), admit::admit))
         .layer(header(header::CONTENT_SECURITY_POLICY, POLICY))
         .layer(header(header::CACHE_CONTROL, "no-store"))
+}
+
+/// One's own account, and everybody's.
+fn people() -> Router<Arc<App>> {
+    Router::new()
+        .route("/admin/me", get(me::see))
+        .route("/admin/me/password", post(me::password))
+        .route("/admin/me/tokens", post(me::add_token))
+        .route("/admin/me/tokens/revoke", post(me::revoke_token))
+        .route("/admin/me/factor", post(me::propose_factor))
+        .route("/admin/me/factor/confirm", post(me::confirm_factor))
+        .route("/admin/me/factor/remove", post(me::remove_factor))
+        .route("/admin/me/sign-out", post(me::sign_out_everywhere))
+        .route("/admin/staff", get(staff::list).post(staff::add))
+        .route("/admin/staff/{id}", get(staff::see))
+        .route("/admin/staff/{id}/role", post(staff::role))
+        .route("/admin/staff/{id}/reset", post(staff::reset))
+        .route("/admin/staff/{id}/disable", post(staff::disable))
+        .route("/admin/staff/{id}/enable", post(staff::enable))
 }
 
 /// An address of ours that leads to no page.

@@ -19,8 +19,14 @@ const fn link(path: &'static str, text: &'static str, act: Act) -> Link {
 
 /// Only what exists. The order: overview, coupons, expiring, orders, customers, reviews, audit,
 /// mail, reports, staff, settings.
-pub const LINKS: &[Link] =
-    &[link("/admin/coupons", "nav-coupons", Act::See), link("/admin/audit", "nav-audit", Act::See)];
+pub const LINKS: &[Link] = &[
+    link("/admin/overview", "nav-overview", Act::See),
+    link("/admin/coupons", "nav-coupons", Act::See),
+    link("/admin/expiring", "nav-expiring", Act::See),
+    link("/admin/reviews", "nav-reviews", Act::See),
+    link("/admin/audit", "nav-audit", Act::See),
+    link("/admin/staff", "nav-staff", Act::ManageStaff),
+];
 
 /// `/admin`: the first area that the role may see.
 pub async fn first(page: Page) -> Result<Redirect, ApiError> {

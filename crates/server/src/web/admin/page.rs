@@ -4,6 +4,7 @@ use super::nav::{LINKS, Link};
 use crate::{
     app::App,
     ids,
+    store::reviews,
     web::{auth_staff::Staff, error::ApiError, language::Language, storefront::points::MoneyBody},
 };
 use askama::Template;
@@ -32,6 +33,8 @@ pub struct Page {
     pub here: &'static str,
     /// What was done just now: the name of a text, after `done-`.
     done: Option<String>,
+    /// How many cases wait for a person.
+    pub reviews: i64,
     /// A fresh key for the form on this page: sent twice, it is one act.
     pub key: String,
 }
@@ -53,6 +56,14 @@ impl Page {
 
     pub fn role(&self) -> String {
         self.t(&format!("role-{}", self.staff.role().as_str()))
+    }
+
+    /// `customer` and `system` in words, and a name as it is.
+    pub fn actor(&self, by: &str) -> String {
+        match by {
+            "customer" | "system" => self.t(&format!("actor-{by}")),
+            name => name.to_owned(),
+        }
     }
 
     pub fn links(&self) -> impl Iterator<Item = &'static Link> + use<> {
@@ -178,6 +189,7 @@ impl FromRequestParts<Arc<App>> for Page {
             shop: shop.id.to_string(),
             zone: shop.zone.clone(),
             here: LINKS.iter().find(within).map_or("", |link| link.path),
+            reviews: reviews::open_count(&app.database, &shop.id).await?,
             key: ids::text(app.now()),
             done: query.split('&').find_map(|pair| pair.strip_prefix("done=")).map(str::to_owned),
             staff,

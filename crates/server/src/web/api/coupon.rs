@@ -4,7 +4,7 @@
 use super::coupons::CouponItem;
 use crate::{
     account,
-    app::App,
+    app::{App, Shop},
     store::coupons::{self, Found, Step, Tab},
     web::{
         auth_staff::Staff,
@@ -16,11 +16,14 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use domain::{Act, Actor, Flow, Points, Problem, coupon::Status};
+use domain::{Act, Actor, Code, CustomerId, Flow, Points, Problem, coupon::Status};
 use engine::store::Row;
 use serde::Serialize;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use utoipa::ToSchema;
+
+/// Somebody who looks at a coupon waits so long for the balance beside it.
+const GLANCE: Duration = Duration::from_secs(3);
 
 /// A step of one of the coupon's flows.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -93,23 +96,40 @@ pub async fn read(app: &App, staff: &Staff, code: &str) -> Result<CouponDetail, 
     let found = coupons::find(&app.database, &shop.id, code, app.now()).await?;
     let found = found.ok_or_else(ApiError::not_found)?;
     let code = &found.terms.code;
-    let steps = coupons::timeline(&app.database, &shop.id, code).await?;
-    let flows = coupons::acts(&app.database, &shop.id, code).await?;
-    let balance = match account::card(app, shop, found.terms.customer).await {
-        Ok(card) => account::balance(app, shop, found.terms.customer, &card).await.ok(),
-        Err(_) => None,
-    };
+    let (timeline, flows) = history(app, shop, code).await?;
+    let balance = balance(app, shop, found.terms.customer).await;
     let cancellation = flows.iter().rev().find_map(|row| match &row.flow {
         Flow::Cancellation(flow) => Some(cancellation::body(row.id, flow, staff.language)),
         _ => None,
     });
     Ok(CouponDetail {
         actions: actions(&found, staff),
-        timeline: steps.into_iter().map(|step| shown(step, &flows)).collect(),
-        balance: balance.map(Points::get),
+        timeline,
+        balance,
         cancellation,
         coupon: CouponItem::from(found.listed),
     })
+}
+
+/// Every step of every flow about the coupon, and the flows.
+pub async fn history(
+    app: &App,
+    shop: &Shop,
+    code: &Code,
+) -> Result<(Vec<StepBody>, Vec<Row>), ApiError> {
+    let steps = coupons::timeline(&app.database, &shop.id, code).await?;
+    let flows = coupons::acts(&app.database, &shop.id, code).await?;
+    Ok((steps.into_iter().map(|step| shown(step, &flows)).collect(), flows))
+}
+
+/// What the points book says now; nothing where it does not answer while somebody looks.
+pub async fn balance(app: &App, shop: &Shop, customer: CustomerId) -> Option<i64> {
+    let ask = async {
+        let card = account::card(app, shop, customer).await?;
+        account::balance(app, shop, customer, &card).await
+    };
+    let told = tokio::time::timeout(GLANCE, ask).await.ok()?;
+    told.ok().map(Points::get)
 }
 
 fn shown(step: Step, flows: &[Row]) -> StepBody {

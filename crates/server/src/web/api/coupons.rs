@@ -161,7 +161,6 @@ pub fn filter(app: &App, staff: &Staff, query: &ListQuery) -> Result<(Filter, us
         to: at("to", &query.to, true)?,
         least: worth("amount_from", &query.amount_from)?,
         greatest: worth("amount_to", &query.amount_to)?,
-        until: None,
         order: order(given(&query.sort), tab)?,
         before: page.before()?,
         most: limit + 1,

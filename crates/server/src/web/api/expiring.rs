@@ -27,7 +27,7 @@ const DEFAULT_DAYS: u16 = 30;
 /// As far as anybody looks ahead: ten years.
 const MOST_DAYS: u16 = 3_653;
 
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct ExpiringQuery {
     /// Ending within so many days; 30 where it is left out.
@@ -81,6 +81,15 @@ pub async fn list(
 ) -> Result<Json<Page<ExpiringItem>>, ApiError> {
     staff.may(Act::See)?;
     let Query(query) = query.map_err(|error| ApiError::invalid(error.body_text()))?;
+    read(&app, &staff, query).await.map(Json)
+}
+
+/// A page of them.
+pub async fn read(
+    app: &App,
+    staff: &Staff,
+    query: ExpiringQuery,
+) -> Result<Page<ExpiringItem>, ApiError> {
     let days = query.days.unwrap_or(DEFAULT_DAYS);
     if days > MOST_DAYS {
         return Err(ApiError::invalid(format!("days: at most {MOST_DAYS}")));
@@ -92,5 +101,5 @@ pub async fn list(
     let until = now.plus(Duration::from_secs(86_400) * u32::from(days));
     let rows =
         expiry::expiring(&app.database, staff.shop_id(), now, until, after, limit + 1).await?;
-    Ok(Json(Page::of(rows, limit, |row| (row.expires_at, &row.code), ExpiringItem::from)))
+    Ok(Page::of(rows, limit, |row| (row.expires_at, &row.code), ExpiringItem::from))
 }

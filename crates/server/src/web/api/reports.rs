@@ -192,15 +192,20 @@ pub async fn liability(
     State(app): State<Arc<App>>,
     staff: Staff,
 ) -> Result<Json<LiabilityBody>, ApiError> {
+    owed(&app, &staff).await.map(Json)
+}
+
+/// What is still owed.
+pub async fn owed(app: &App, staff: &Staff) -> Result<LiabilityBody, ApiError> {
     staff.may(Act::See)?;
-    let shop = staff.shop(&app)?;
+    let shop = staff.shop(app)?;
     let now = app.now();
     let found = reports::liability(&app.database, &shop.id, now).await?;
     let currency = shop.rules.rate.currency();
-    Ok(Json(LiabilityBody {
+    Ok(LiabilityBody {
         as_of: now.rfc3339(),
         live: body(found.live, currency),
         held: body(found.held, currency),
         in_doubt: body(found.in_doubt, currency),
-    }))
+    })
 }

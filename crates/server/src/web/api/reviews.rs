@@ -25,7 +25,7 @@ use serde_json::json;
 use std::sync::Arc;
 use utoipa::{IntoParams, ToSchema};
 
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct ReviewQuery {
     /// `open` (default) or `settled`.
@@ -96,6 +96,15 @@ pub async fn list(
 ) -> Result<Json<Page<ReviewBody>>, ApiError> {
     staff.may(Act::See)?;
     let Query(query) = query.map_err(|error| ApiError::invalid(error.body_text()))?;
+    read(&app, &staff, query).await.map(Json)
+}
+
+/// A page of cases, newest first.
+pub async fn read(
+    app: &App,
+    staff: &Staff,
+    query: ReviewQuery,
+) -> Result<Page<ReviewBody>, ApiError> {
     let open = match query.status.as_deref() {
         None | Some("open") => true,
         Some("settled") => false,
@@ -105,7 +114,14 @@ pub async fn list(
     let (limit, before) = (page.limit(), page.before()?);
     let shop = staff.shop_id();
     let rows = reviews::list(&app.database, shop, open, before, limit + 1).await?;
-    Ok(Json(Page::of(rows, limit, |row| (row.opened_at, &row.reason), |row| body(&row))))
+    Ok(Page::of(rows, limit, |row| (row.opened_at, &row.reason), |row| body(&row)))
+}
+
+/// One case.
+pub async fn one(app: &App, staff: &Staff, id: &str) -> Result<ReviewBody, ApiError> {
+    let (flow, reason) = reviews::parse_id(id).ok_or_else(ApiError::not_found)?;
+    let review = reviews::find(&app.database, staff.shop_id(), flow, reason).await?;
+    review.map(|review| body(&review)).ok_or_else(ApiError::not_found)
 }
 
 #[derive(Clone, Debug, Deserialize, ToSchema)]
