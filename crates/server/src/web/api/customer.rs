@@ -201,7 +201,6 @@ async fn counts(app: &App, shop: &Shop, id: CustomerId) -> Result<Vec<CouponCoun
         to: None,
         least: None,
         greatest: None,
-        until: None,
         order: Order::Newest,
         before: None,
         most: MOST_COUNTED,
