@@ -184,7 +184,7 @@ async fn demo_in(port: u16, folder: &Path) -> anyhow::Result<()> {
          \x20 Switchboard   http://{service}/sandbox   (break the POS or Shopify on purpose)\n\
          \x20 Admin         http://{service}/admin     (viewer@demo.test, manager@demo.test,\n\
          \x20                ec@demo.test or admin@demo.test; password {DEMO_PASSWORD})\n\
-         \x20 Mails         {mails}\n\
+         \x20 Mails         http://{service}/admin/mail   ({mails})\n\
          \x20 API           http://{service}/docs\n\
          \x20 Metrics       http://{service}/metrics\n\
          \x20 Shopify, POS  http://{peers_at}\n\

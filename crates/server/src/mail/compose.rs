@@ -100,6 +100,21 @@ pub async fn preview(app: &App, mail: &Mail) -> Result<Letter, Failure> {
     Ok(letter(app, shop, &source, who, left))
 }
 
+/// What a mail is about: a coupon's code, an order's name, or an alert's reason.
+pub async fn about(app: &App, mail: &Mail) -> Option<String> {
+    let flow = match &mail.content {
+        Content::Digest(digest) => return Some(digest.reason.clone()),
+        Content::Reminder { code, .. } => return Some(code.clone()),
+        Content::Notice { flow, .. } => FlowId::parse(flow)?,
+    };
+    match app.engine.store.load(flow).await.ok()??.flow {
+        Flow::Conversion(flow) => Some(flow.terms.code.to_string()),
+        Flow::Cancellation(flow) => Some(flow.terms.coupon.terms.code.to_string()),
+        Flow::Reversal(flow) => Some(flow.terms.name),
+        Flow::Hold(_) | Flow::Ending(_) => None,
+    }
+}
+
 async fn source(app: &App, shop: &Shop, mail: &Mail) -> Result<Source, Failure> {
     let now = app.now();
     match &mail.content {

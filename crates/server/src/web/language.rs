@@ -68,6 +68,7 @@ fn english(code: &str) -> (&'static str, &'static str) {
         }
         "rate-limited" => ("Too many requests", "Please try again in a while."),
         "review-settled" => ("Already settled", "Somebody has decided this case."),
+        "mail-under-way" => ("On its way", "This mail is being sent. Look again in a moment."),
         "job-completed" => ("Already completed", "Every row has its result."),
         "undo-too-late" => (
             "Too late to take back",
@@ -154,6 +155,7 @@ fn japanese(code: &str) -> (&'static str, &'static str) {
         "coupon-not-held" => ("保留中ではありません", "このクーポンは保留されていません。"),
         "rate-limited" => ("リクエストが多すぎます", "しばらくしてからお試しください。"),
         "review-settled" => ("処理済みです", "この案件はすでに判定されています。"),
+        "mail-under-way" => ("送信中です", "このメールは送信処理中です。少し後にご確認ください。"),
         "job-completed" => ("完了しています", "すべての行の処理が終わっています。"),
         "undo-too-late" => (
             "取り消し期限を過ぎています",
@@ -195,6 +197,7 @@ fn chinese(code: &str) -> (&'static str, &'static str) {
         "coupon-busy" => ("處理中", "這張優惠券的另一個步驟正在進行，請稍後再看。"),
         "rate-limited" => ("請求過多", "請稍後再試。"),
         "review-settled" => ("已處理", "這個案件已經有結論。"),
+        "mail-under-way" => ("寄送中", "這封郵件正在寄送，請稍後再看。"),
         "job-completed" => ("已完成", "每一列都已有結果。"),
         "undo-too-late" => ("已超過可自行取消的時間", "請聯絡商店。"),
         "idempotency-in-progress" => ("處理中", "請稍候。"),

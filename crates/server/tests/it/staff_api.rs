@@ -10,7 +10,7 @@ const STAFF: [&str; 4] = ["viewer", "manager", "ec", "admin"];
 
 pub struct Demo {
     _process: Process,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     pub base: String,
     pub client: reqwest::Client,
 }
@@ -28,7 +28,7 @@ impl Demo {
         let data = folder.path().to_string_lossy().into_owned();
         let (process, base) = start(&["demo", "--port", "0", "--data", &data])?;
         let client = reqwest::Client::new();
-        Ok(Self { _process: process, _folder: folder, base, client })
+        Ok(Self { _process: process, folder, base, client })
     }
 
     pub async fn sign_in(&self, who: &str) -> anyhow::Result<Session> {
@@ -110,7 +110,7 @@ fn cancel() -> Option<Value> {
 
 /// Every route that is not everybody's, a body that it takes, and who may: `v`iewer, `m`anager,
 /// `e`c admin, `s`ystem admin.
-const ROUTES: [(&str, &str, &str, &str); 22] = [
+const ROUTES: [(&str, &str, &str, &str); 25] = [
     ("GET", "/me", "", "vmes"),
     ("GET", "/coupons", "", "vmes"),
     ("GET", "/coupons/counts", "", "vmes"),
@@ -127,6 +127,9 @@ const ROUTES: [(&str, &str, &str, &str); 22] = [
     ("GET", "/jobs/NONE/rows.csv", "", "es"),
     ("POST", "/jobs/NONE/pause", "", "es"),
     ("POST", "/jobs/NONE/resume", "", "es"),
+    ("GET", "/mails", "", "vmes"),
+    ("GET", "/mails/NONE", "", "vmes"),
+    ("POST", "/mails/NONE/resend", "", "mes"),
     ("GET", "/reviews", "", "vmes"),
     ("POST", "/reviews/NONE/settle", r#"{"verdict":"applied","note":"n"}"#, "es"),
     ("GET", "/audit", "", "vmes"),
@@ -335,5 +338,53 @@ async fn reported(demo: &Demo, staff: &Session) -> anyhow::Result<()> {
     assert_eq!(report["by_staff"], json!([{"by": "Mori Akira", "cancelled": 2}]));
     let owed = demo.get(staff, "/reports/liability").await?;
     assert_eq!(owed["live"]["coupons"], 0, "{owed}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_mail_is_shown_and_sent_again() -> anyhow::Result<()> {
+    let demo = Demo::start().await?;
+    let staff = demo.sign_in("manager").await?;
+    let code = demo.convert("12345", "a").await?;
+    let body = Some(json!({"reason": "customer_request", "notify": true}));
+    let path = format!("/coupons/{code}/cancel");
+    assert_eq!(demo.ask(Some(&staff), Method::POST, &path, body, "k").await?.0, 200);
+    let sent = async |count: usize| {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        loop {
+            let page = demo.get(&staff, "/mails?status=sent").await?;
+            let files = std::fs::read_dir(demo.folder.path().join("mail"))?
+                .filter_map(Result::ok)
+                .filter(|file| file.path().extension().is_some_and(|name| name == "eml"));
+            if page["items"].as_array().is_some_and(|items| items.len() == 1)
+                && files.count() == count
+            {
+                return anyhow::Ok(page["items"][0].clone());
+            }
+            anyhow::ensure!(tokio::time::Instant::now() < deadline, "not sent: {page}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let mail = sent(1).await?;
+    assert_eq!((&mail["kind"], &mail["about"]), (&json!("coupon_cancelled"), &json!(code)));
+    let path = format!("/mails/{}", mail["id"].as_str().unwrap_or_default());
+    let shown = demo.get(&staff, &path).await?;
+    let text = shown["text"].as_str().unwrap_or_default();
+    assert!(text.contains(&code) && text.contains("Yamada Taro"), "{shown}");
+
+    let again = format!("{path}/resend");
+    let (status, _, said) = demo.ask(Some(&staff), Method::POST, &again, None, "").await?;
+    assert_eq!((status, &said["resends"]), (200, &json!(1)), "{said}");
+    let mail = sent(2).await?;
+    assert_eq!(mail["resends"], 1);
+    let log = demo.get(&staff, "/audit?act=mail.resend").await?;
+    assert_eq!(log["items"].as_array().map(Vec::len), Some(1), "{log}");
+
+    for path in ["/admin/mail", &format!("/admin{}", path.replace("mails", "mail"))] {
+        let url = format!("{}{path}", demo.base);
+        let page = demo.client.get(url).header("Cookie", &staff.cookie).send().await?;
+        assert_eq!(page.status(), 200, "{path}");
+        assert!(page.text().await?.contains(&code), "{path}");
+    }
     Ok(())
 }

@@ -29,6 +29,7 @@ const ACTS: &[&str] = &[
     "job.dry_run",
     "job.pause",
     "job.resume",
+    "mail.resend",
     "session.begin",
     "session.refuse",
     "session.end",

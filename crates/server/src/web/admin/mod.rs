@@ -10,6 +10,7 @@ mod coupons;
 mod expiring;
 pub mod forms;
 mod hold;
+mod mail;
 mod me;
 mod nav;
 mod overview;
@@ -60,6 +61,9 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/admin/reviews", get(reviews::list))
         .route("/admin/reviews/{id}", get(review::see).post(review::settle))
         .route("/admin/audit", get(audit::list))
+        .route("/admin/mail", get(mail::list))
+        .route("/admin/mail/{id}", get(mail::see))
+        .route("/admin/mail/{id}/resend", post(mail::resend))
         .route("/admin/sign-in", get(sign_in::ask).post(sign_in::begin))
         .route("/admin/sign-out", post(sign_in::end))
         .route("/admin/{*elsewhere}", any(nowhere))

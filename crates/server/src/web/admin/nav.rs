@@ -25,6 +25,7 @@ pub const LINKS: &[Link] = &[
     link("/admin/expiring", "nav-expiring", Act::See),
     link("/admin/reviews", "nav-reviews", Act::See),
     link("/admin/audit", "nav-audit", Act::See),
+    link("/admin/mail", "nav-mail", Act::See),
     link("/admin/staff", "nav-staff", Act::ManageStaff),
 ];
 

@@ -14,6 +14,7 @@ pub mod grants;
 pub mod hold;
 pub mod jobs;
 pub mod lots;
+pub mod mails;
 pub mod me;
 pub mod merge;
 pub mod person;
@@ -70,5 +71,8 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/customers/{id}/merge", post(merge::create))
         .route("/customers/{id}/grants", post(grants::create))
         .route("/customers/{id}/lots/{no}/extend", post(lots::extend))
+        .route("/mails", get(mails::list))
+        .route("/mails/{id}", get(mails::show))
+        .route("/mails/{id}/resend", post(mails::resend))
         .route("/audit", get(audit::list))
 }
