@@ -222,7 +222,8 @@ impl App {
     }
 }
 
-fn open_shop(
+/// A shop with its peers.
+pub fn open_shop(
     config: ShopConfig,
     client: &http_client::HttpClient,
     database: &Database,

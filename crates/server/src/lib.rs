@@ -16,6 +16,7 @@ pub mod merge;
 pub mod orders;
 mod outcome;
 pub mod points;
+pub mod reconcile;
 pub mod sealer;
 pub mod secrets;
 pub mod shopify;

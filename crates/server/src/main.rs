@@ -64,6 +64,10 @@ enum Command {
         #[arg(long)]
         to: String,
     },
+    /// Is everything as it should be? Says what to do where it is not
+    Doctor(Configured),
+    /// Compares the books of Kaeru, Shopify and the points book
+    Reconcile(commands::reconcile::Reconcile),
     /// Opening balances from a CSV file into the built-in points book
     Import(commands::import::Import),
     /// A shop's books as CSV
@@ -113,6 +117,8 @@ fn main() -> ExitCode {
             cli::run(commands::restore::run(&configured.config, file))
         }
         Command::Move { from, to } => cli::run(commands::carry::run(&from, &to)),
+        Command::Doctor(at) => cli::run(commands::doctor::run(&at.config)),
+        Command::Reconcile(command) => cli::run(commands::reconcile::run(command)),
         Command::Import(command) => cli::run(commands::import::run(command)),
         Command::Export(command) => cli::run(commands::export::run(command)),
         Command::Staff(command) => cli::run(commands::staff::run(command)),

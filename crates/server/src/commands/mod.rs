@@ -3,8 +3,10 @@
 pub mod audit;
 pub mod backup;
 pub mod carry;
+pub mod doctor;
 pub mod export;
 pub mod import;
+pub mod reconcile;
 pub mod restore;
 pub mod staff;
 

@@ -17,6 +17,7 @@ mod operations;
 pub mod order_read;
 pub mod orders;
 mod record;
+pub mod standing;
 mod tokens;
 mod user_error;
 

@@ -102,6 +102,7 @@ operations! {
     CouponDeactivate = "src/shopify/operations/coupon_deactivate.graphql" costs 10 First;
     CouponDelete = "src/shopify/operations/coupon_delete.graphql" costs 10 Later;
     CouponEnd = "src/shopify/operations/coupon_end.graphql" costs 10 Later;
+    CouponStatus = "src/shopify/operations/coupon_status.graphql" costs 2 Later;
     CouponUsage = "src/shopify/operations/coupon_usage.graphql" costs 52 Later;
     CouponsRead = "src/shopify/operations/coupons_read.graphql" costs 2 First;
     CouponsWrite = "src/shopify/operations/coupons_write.graphql" costs 10 First;

@@ -116,6 +116,42 @@ pub fn known(connection: &Connection) -> anyhow::Result<()> {
     missing(&known, |change| change.sqlite).map(drop)
 }
 
+fn names(changes: Vec<&'static Change>) -> Vec<&'static str> {
+    changes.into_iter().map(|change| change.name).collect()
+}
+
+/// What is still to be applied; `None`: to a database that is not there yet.
+///
+/// # Errors
+/// As [`sqlite`].
+pub fn unapplied_sqlite(connection: Option<&Connection>) -> anyhow::Result<Vec<&'static str>> {
+    let known = match connection.map(|connection| connection.prepare(KNOWN)) {
+        Some(Ok(mut rows)) => {
+            rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?
+        }
+        // No schema at all.
+        Some(Err(_)) | None => vec![],
+    };
+    missing(&known, |change| change.sqlite).map(names)
+}
+
+/// The same on PostgreSQL.
+///
+/// # Errors
+/// As [`sqlite`].
+pub async fn unapplied_postgres(
+    client: &tokio_postgres::Client,
+) -> anyhow::Result<Vec<&'static str>> {
+    let there = "SELECT to_regclass('schema_migration') IS NOT NULL";
+    let there: bool = client.query_one(there, &[]).await?.try_get(0)?;
+    let rows = if there { client.query(KNOWN, &[]).await? } else { vec![] };
+    let known: Vec<(String, String)> = rows
+        .iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+        .collect::<Result<_, tokio_postgres::Error>>()?;
+    missing(&known, |change| change.postgres).map(names)
+}
+
 /// Any number: whoever migrates holds this lock until the transaction's end.
 const LOCK: i64 = 0x006B_6165_7275;
 

@@ -51,6 +51,18 @@ impl Postgres {
     /// # Errors
     /// Where the database does not answer, or is of a newer version.
     pub async fn open(url: &str, now_us: i64) -> anyhow::Result<Self> {
+        let postgres = Self::connect(url)?;
+        let mut client = postgres.pool.get().await.context("database.url: cannot connect")?;
+        migrate::postgres(&mut client, now_us).await?;
+        drop(client);
+        Ok(postgres)
+    }
+
+    /// The same without a look at the schema; connects with the first statement.
+    ///
+    /// # Errors
+    /// Where the URL cannot be used.
+    pub fn connect(url: &str) -> anyhow::Result<Self> {
         let mut config: Config = url.parse().context("database.url")?;
         let options = config.get_options().map_or_else(String::new, |given| format!("{given} "));
         config.options(format!("{options}{LIMITS}")).connect_timeout(WAIT);
@@ -71,11 +83,7 @@ impl Postgres {
             .create_timeout(Some(WAIT))
             .runtime(Runtime::Tokio1)
             .build()?;
-        let postgres = Self { pool, failing: AtomicBool::new(false) };
-        let mut client = postgres.pool.get().await.context("database.url: cannot connect")?;
-        migrate::postgres(&mut client, now_us).await?;
-        drop(client);
-        Ok(postgres)
+        Ok(Self { pool, failing: AtomicBool::new(false) })
     }
 
     pub async fn client(&self) -> Result<Object, DbError> {

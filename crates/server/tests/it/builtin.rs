@@ -184,7 +184,21 @@ async fn exchange_and_back(url: Option<String>) -> anyhow::Result<()> {
     let path = format!("/storefront/v1/history?cursor={cursor}");
     let (_, page) = service.get(&customer, &path).await?;
     assert_eq!(page["items"].as_array().map(Vec::len), Some(2), "{page}");
-    quiet(&service.client, &service.base).await
+    quiet(&service.client, &service.base).await?;
+    for (command, said) in [
+        (&["reconcile", "--shop", "main"][..], "1 coupons, 2 movements, 0 differences"),
+        (&["export", "--shop", "main", "balances"], "12345,1290"),
+        (&["export", "--shop", "main", "lots"], "12345,2,40,40"),
+        (&["export", "--shop", "main", "movements"], "Coupon conversion"),
+        (&["export", "--shop", "main", "coupons"], "cancelled"),
+        (&["export", "--shop", "main", "customers"], "Yamada Taro"),
+        (&["doctor"], "schema is up to date"),
+    ] {
+        let (done, found) = kaeru(&[command, &["--config", &service.file]].concat(), "")?;
+        // The doctor misses mail and webhooks here.
+        assert!((done || command == ["doctor"]) && found.contains(said), "{command:?}: {found}");
+    }
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

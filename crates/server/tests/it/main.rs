@@ -10,6 +10,7 @@ mod cancellations;
 mod crashes;
 mod customers;
 mod disk;
+mod doctor;
 mod expiry;
 mod faults;
 mod http_api;

@@ -188,7 +188,7 @@ async fn operations_cost_what_shopify_says() {
     let end = "2027-11-20T14:59:59Z";
     for (name, document, cost) in ALL {
         let variables = match *name {
-            "CouponByCode" => json!({"code": "X"}),
+            "CouponByCode" | "CouponStatus" => json!({"code": "X"}),
             "CouponCreate" => json!({
                 "code": "X", "title": "T", "customer": customer, "amount": "500",
                 "startsAt": "2026-11-20T10:30:00Z", "endsAt": end,

@@ -1,0 +1,194 @@
+//! `kaeru doctor`: is everything as it should be? A line for each question, with what to do about
+//! it. Nothing is changed.
+
+use super::hex;
+use anyhow::bail;
+use domain::{CustomerId, PosId, Reference, Refusal};
+use engine::ports::{Answer, Clock, Recovery};
+use jiff::fmt::rfc2822;
+use server::{
+    app::{self, Shop},
+    clock::{SharedClock, SystemClock},
+    config::Config,
+    http_client::{Body, Deadline, address, exchange, http_client},
+    store::{self, Database, staff},
+};
+use std::{path::Path, time::Duration};
+
+const LIMIT: Duration = Duration::from_secs(10);
+/// More than this between two clocks, and signatures or times go wrong.
+const SKEW_S: i64 = 30;
+/// Nobody has this id.
+const NOBODY: &str = "kaeru-doctor";
+
+/// Prints each answer, and counts the bad ones.
+#[derive(Default)]
+struct Findings(u32);
+
+impl Findings {
+    fn ok(&self, what: &str) {
+        println!("ok   {what}");
+    }
+
+    fn bad(&mut self, what: &str, todo: &str) {
+        self.0 += 1;
+        println!("bad  {what}: {todo}");
+    }
+
+    fn say(&mut self, good: bool, what: &str, todo: &str) {
+        if good { self.ok(what) } else { self.bad(what, todo) }
+    }
+}
+
+pub async fn run(path: &Path) -> anyhow::Result<()> {
+    let mut findings = Findings::default();
+    let mut config = match Config::load(path) {
+        Ok(config) => config,
+        Err(error) => bail!("configuration: {error:#}"),
+    };
+    findings.ok(&format!("configuration: {} with {} shops", path.display(), config.shops.len()));
+    let https = config.public_url.starts_with("https://");
+    let local = ["localhost", "127.0.0.1"].iter().any(|host| config.public_url.contains(host));
+    findings.say(
+        https || local,
+        "server.public_url is https",
+        "put a TLS proxy in front, and write its https:// address there",
+    );
+    findings.say(
+        config.mail.is_some(),
+        "mail is configured",
+        "without [mail] nobody is written to; alerts are in the API only",
+    );
+    let Some(database) = database(&config, &mut findings).await else {
+        bail!("{} findings", findings.0);
+    };
+    let (client, clock) = (http_client(), SharedClock::default());
+    for shop in std::mem::take(&mut config.shops) {
+        let base_url = shop.shopify.base_url.clone();
+        let shop = app::open_shop(shop, &client, &database, &clock);
+        let id = shop.id.as_str().to_owned();
+        findings.say(
+            !shop.webhook_secrets.is_empty(),
+            &format!("{id}: webhook secret"),
+            "set shop.shopify.webhook_secret, or uses of coupons are noticed late",
+        );
+        match staff::list(&database, &shop.id).await {
+            Ok(staff) => findings.say(
+                staff
+                    .iter()
+                    .any(|of| of.role == domain::Role::SystemAdmin && of.disabled_at.is_none()),
+                &format!("{id}: a system administrator"),
+                "add one with `kaeru staff add --role system_admin`",
+            ),
+            Err(error) => findings.bad(&format!("{id}: staff"), &error.to_string()),
+        }
+        shopify(&shop, &base_url, &mut findings).await;
+        points(&shop, &mut findings).await;
+    }
+    if findings.0 > 0 {
+        bail!("{} findings: each line marked «bad» says what to do", findings.0);
+    }
+    Ok(())
+}
+
+async fn database(config: &Config, findings: &mut Findings) -> Option<Database> {
+    match store::schema::missing(&config.database).await {
+        Ok(missing) if missing.is_empty() => findings.ok("database: the schema is up to date"),
+        Ok(missing) => {
+            let what = format!("database: {} schema changes are missing", missing.len());
+            findings.bad(&what, "run `kaeru migrate`, or start the service");
+            return None;
+        }
+        Err(error) => {
+            findings.bad("database", &format!("{error:#}"));
+            return None;
+        }
+    }
+    let now = SystemClock.now();
+    let database = match Database::open_beside(&config.database, now).await {
+        Ok(database) => database,
+        Err(error) => {
+            findings.bad("database", &format!("{error:#}"));
+            return None;
+        }
+    };
+    if let Ok(Some(theirs)) = database.now().await {
+        let skew = (theirs.0 - SystemClock.now().0).abs() / 1_000_000;
+        findings.say(
+            skew <= SKEW_S,
+            &format!("clock: {skew} s from the database's"),
+            "run a time service (NTP) on both machines",
+        );
+    }
+    Some(database)
+}
+
+async fn shopify(shop: &Shop, base_url: &str, findings: &mut Findings) {
+    let name = format!("{}: Shopify", shop.id);
+    match shop.shopify.customer(CustomerId(1), LIMIT).await {
+        Answer::Done(_) => findings.ok(&format!("{name} answers, the credentials are good")),
+        Answer::Refused(Refusal::Wait(_)) => {
+            findings.bad(&name, &format!("{base_url} is not reachable: check the network"));
+        }
+        Answer::Refused(refusal) => findings.bad(
+            &name,
+            &format!("refused ({refusal:?}): check access_token or client_id, and the scopes"),
+        ),
+        Answer::Unknown(why) => {
+            findings.bad(&name, &format!("{base_url} did not answer ({why}): try again later"));
+        }
+    }
+    let mut request = http::Request::new(Body::default());
+    let Some(uri) = address(base_url) else { return };
+    *request.uri_mut() = uri;
+    let Ok(reply) = exchange(&http_client(), request, Deadline::after(LIMIT)).await else { return };
+    let date = reply.headers.get(http::header::DATE).and_then(|date| date.to_str().ok());
+    let Some(theirs) = date.and_then(|date| rfc2822::parse(date).ok()) else { return };
+    let skew = theirs.timestamp().as_second() - SystemClock.now().0 / 1_000_000;
+    findings.say(
+        skew.abs() <= SKEW_S,
+        &format!("{}: clock, {} s from Shopify's", shop.id, skew.abs()),
+        "run a time service (NTP): coupons would begin and end at wrong moments",
+    );
+}
+
+async fn points(shop: &Shop, findings: &mut Findings) {
+    let name = format!("{}: points book", shop.id);
+    if shop.builtin.is_some() {
+        return findings.ok(&format!("{name} is Kaeru's own"));
+    }
+    let nobody = PosId(NOBODY.to_owned());
+    match shop.peers.points.balance(&nobody, LIMIT).await {
+        Answer::Done(_) | Answer::Refused(Refusal::UnknownCustomer) => {
+            findings.ok(&format!("{name} answers"));
+        }
+        Answer::Refused(Refusal::Wait(_)) => {
+            findings.bad(&name, "not reachable: check shop.points.base_url and the network");
+        }
+        Answer::Refused(refusal) => {
+            findings.bad(&name, &format!("refused ({refusal:?}): check shop.points.token"));
+        }
+        Answer::Unknown(why) => findings.bad(&name, &format!("did not answer ({why})")),
+    }
+    match shop.peers.points.recovery() {
+        Recovery::Review => findings.bad(
+            &format!("{name}, after a lost answer"),
+            "a person must decide: switch lookup or idempotency on, if the till can do either",
+        ),
+        Recovery::Replay { .. } => findings.ok(&format!("{name} takes idempotency keys")),
+        Recovery::LookUp { .. } => {
+            let reference = Reference(format!("DOCTOR-{}", hex(NOBODY.as_bytes())));
+            let found = shop.peers.points.find(&nobody, &reference, LIMIT).await;
+            let good = match &found {
+                Answer::Done(found) => found.is_empty(),
+                Answer::Refused(Refusal::UnknownCustomer) => true,
+                _ => false,
+            };
+            findings.say(
+                good,
+                &format!("{name} looks movements up"),
+                "GET …/points/transactions?reference= did not answer with an empty list",
+            );
+        }
+    }
+}
