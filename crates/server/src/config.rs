@@ -15,6 +15,9 @@ use std::{
 };
 
 mod points;
+mod signals;
+
+pub use signals::Signals;
 
 const PREFIX: &str = "KAERU__";
 
@@ -86,6 +89,8 @@ pub struct ShopFile {
     pub rules: RulesFile,
     #[serde(default)]
     pub mail: ShopMail,
+    #[serde(default)]
+    pub signals: Signals,
     pub customers: CustomersFile,
 }
 
@@ -172,6 +177,7 @@ pub struct ShopConfig {
     pub locale: String,
     pub rules: Rules,
     pub mail: ShopMail,
+    pub signals: Signals,
     pub jwt_secret: SecretString,
     /// Any of them may have signed a webhook: two while a secret is being replaced.
     pub webhook_secrets: Vec<SecretString>,
@@ -307,6 +313,7 @@ fn check_shop(shop: ShopFile) -> anyhow::Result<ShopConfig> {
     let remind_days =
         check_reminders(shop.mail.remind_days, rules.valid_days).context("mail.remind_days")?;
     let mail = ShopMail { remind_days, receipt: shop.mail.receipt };
+    let signals = signals::check(shop.signals).context("signals")?;
     let jwt_secret = secret(shop.customers.jwt_secret, shop.customers.jwt_secret_file)
         .context("customers.jwt_secret")?;
     if secrecy::ExposeSecret::expose_secret(&jwt_secret).len() < 16 {
@@ -342,6 +349,7 @@ fn check_shop(shop: ShopFile) -> anyhow::Result<ShopConfig> {
         locale,
         rules,
         mail,
+        signals,
         jwt_secret,
         webhook_secrets,
         shopify,

@@ -20,6 +20,7 @@ pub mod reconcile;
 pub mod sealer;
 pub mod secrets;
 pub mod shopify;
+pub mod signals;
 pub mod store;
 pub mod telemetry;
 pub mod totp;

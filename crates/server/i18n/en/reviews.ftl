@@ -45,6 +45,17 @@ review-used-after-cancel = Used although cancelled
 review-used-after-cancel-why = An order has this code, and its points were given back. Talk to the customer, or to whoever took the order.
 review-used-twice = Used twice
 review-used-twice-why = A second order has the same single-use code.
+review-many-conversions = Many conversions in a short time
+review-many-conversions-why = { $count } conversions by this customer within { $minutes } minutes. Look whether it is the customer.
+review-same-staff-same-customer = One staff member, one customer, again and again
+review-same-staff-same-customer-why = { $staff } has taken { $count } coupons of this customer back within { $days } days.
+review-own-account = On one's own account
+review-own-account-why = { $staff } took a coupon back on an account with the same { $same ->
+    [email] e-mail address
+   *[name] name
+ }.
+review-after-hours = After hours
+review-after-hours-why = { $staff } took a coupon back at { $time }. The shop's hours are { $open } to { $close } o'clock.
 
 verdict-conversion-applied = The points were deducted: give the coupon out
 verdict-conversion-not-applied = They were not: undo the conversion

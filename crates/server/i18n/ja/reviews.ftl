@@ -45,6 +45,17 @@ review-used-after-cancel = キャンセル後に使われています
 review-used-after-cancel-why = 返還済みのコードが注文で使われました。お客様または受注担当者に確認してください。
 review-used-twice = 二重に使われています
 review-used-twice-why = 1回限りのコードが2件の注文で使われています。
+review-many-conversions = 短時間に多くの交換
+review-many-conversions-why = { $minutes }分以内に{ $count }回の交換がありました。ご本人の操作かご確認ください。
+review-same-staff-same-customer = 同じスタッフと同じお客様の繰り返し
+review-same-staff-same-customer-why = { $staff }さんが、このお客様のクーポンを{ $days }日以内に{ $count }枚キャンセルしました。
+review-own-account = スタッフ自身のアカウント
+review-own-account-why = { $staff }さんが、自分と同じ{ $same ->
+    [email] メールアドレス
+   *[name] 名前
+ }のアカウントでクーポンをキャンセルしました。
+review-after-hours = 営業時間外の操作
+review-after-hours-why = { $staff }さんが{ $time }にクーポンをキャンセルしました。営業時間は{ $open }時から{ $close }時です。
 
 verdict-conversion-applied = 差し引き済み：クーポンを有効にする
 verdict-conversion-not-applied = 差し引かれていない：交換を取り消す

@@ -45,6 +45,17 @@ review-used-after-cancel = 取消後仍被使用
 review-used-after-cancel-why = 已退還點數的代碼被訂單使用，請與顧客或受理訂單者確認。
 review-used-twice = 被重複使用
 review-used-twice-why = 一次性代碼出現在第二筆訂單。
+review-many-conversions = 短時間內多次兌換
+review-many-conversions-why = 這位顧客在 { $minutes } 分鐘內兌換了 { $count } 次。請確認是否為本人。
+review-same-staff-same-customer = 同一人員與同一顧客反覆操作
+review-same-staff-same-customer-why = { $staff } 在 { $days } 天內取消了這位顧客的 { $count } 張優惠券。
+review-own-account = 人員自己的帳戶
+review-own-account-why = { $staff } 在與自己{ $same ->
+    [email] 電子郵件
+   *[name] 姓名
+ }相同的帳戶上取消了優惠券。
+review-after-hours = 營業時間外的操作
+review-after-hours-why = { $staff } 在 { $time } 取消了優惠券。營業時間為 { $open } 點至 { $close } 點。
 
 verdict-conversion-applied = 已扣除：發放優惠券
 verdict-conversion-not-applied = 未扣除：撤銷兌換

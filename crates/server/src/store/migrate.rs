@@ -37,6 +37,7 @@ const CHANGES: &[Change] = &changes![
     "0010_webhooks",
     "0011_orders",
     "0016_second_factor",
+    "0017_signals",
     "0013_jobs",
     "0014_lineage",
     "0020_people",

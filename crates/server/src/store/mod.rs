@@ -33,6 +33,7 @@ mod rows;
 pub mod schema;
 pub mod seals;
 pub mod second_factor;
+pub mod signals;
 mod sql;
 mod sqlite;
 pub mod staff;

@@ -1,7 +1,7 @@
 //! What waits for a person, with the evidence beside it.
 
 use super::{
-    Database, audit, rows,
+    Database, audit, rows, signals,
     tx::{DbError, End, Line, Statement, Tx, Work, values},
 };
 use crate::store::reads::Before;
@@ -21,6 +21,9 @@ pub struct Review {
     pub note: Option<String>,
     /// The customer's name, where it is known.
     pub customer: Option<String>,
+    /// Whom a signal is about, and what it rests on, JSON.
+    pub about: Option<String>,
+    pub detail: Option<String>,
 }
 
 impl Review {
@@ -31,6 +34,9 @@ impl Review {
 
     /// Whether the flow itself waits for the verdict.
     pub fn decides(&self) -> bool {
+        if signals::REASONS.contains(&self.reason.as_str()) {
+            return false;
+        }
         match &self.row.flow {
             Flow::Conversion(flow) => {
                 matches!(flow.state, domain::conversion::State::InReview { .. })
@@ -54,7 +60,8 @@ pub fn parse_id(text: &str) -> Option<(FlowId, &str)> {
 
 const COLUMNS: &str = "flow.id, flow.kind, flow.body, flow.terms, flow.version, flow.epoch, \
     flow.due_at, flow.tries, flow.fingerprint, review.reason, review.opened_at, \
-    review.closed_at, review.settled_by, review.verdict, review.note, customer.name";
+    review.closed_at, review.settled_by, review.verdict, review.note, customer.name, review.about, \
+    review.detail";
 const FROM: &str = "FROM review JOIN flow ON flow.id = review.flow \
     LEFT JOIN customer ON customer.shop = flow.shop AND customer.id = flow.customer";
 
@@ -69,6 +76,8 @@ fn review(line: &Line) -> Result<Review, DbError> {
         verdict: text(13)?,
         note: text(14)?,
         customer: text(15)?,
+        about: text(16)?,
+        detail: text(17)?,
     })
 }
 

@@ -26,6 +26,7 @@ mod postgres_reads;
 mod postgres_server;
 mod process;
 mod replicas;
+mod signals;
 mod simulated;
 mod smtp;
 mod staff_api;

@@ -70,6 +70,21 @@ pub struct Sent {
     note: String,
 }
 
+/// Why a person is needed; a signal says what it rests on.
+fn why(page: &Page, body: &ReviewBody) -> String {
+    let name = format!("review-{}-why", body.reason.replace('_', "-"));
+    let Some(evidence) = &body.evidence else {
+        return page.language.known(&name).unwrap_or_default();
+    };
+    let value = |key: &str| match &evidence[key] {
+        serde_json::Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let keys = ["staff", "count", "minutes", "days", "time", "open", "close", "same"];
+    let values = keys.map(|key| (key, value(key)));
+    page.with(&name, &values.each_ref().map(|(key, value)| (*key, value.as_str())))
+}
+
 /// What the balance suggests. A hint, never a proof: anything may have moved it.
 fn hint(page: &Page, body: &ReviewBody, known: &[MovementRow], now: Option<i64>) -> Option<String> {
     let (points, now) = (body.points?, now?);
@@ -108,8 +123,7 @@ async fn form(
     let owner = CustomerId::parse(&body.customer).ok_or_else(ApiError::not_found)?;
     let balance = coupon_api::balance(app, shop, owner).await;
     let known = app.reads.history(page.staff.shop_id(), owner, None, MOVEMENTS).await?;
-    let reason = body.reason.replace('_', "-");
-    let why = page.language.known(&format!("review-{reason}-why")).unwrap_or_default();
+    let why = why(&page, &body);
     let verdicts = body.verdicts.iter().map(|said| (*said, verdict(&page, &body, said)));
     show(&ReviewPage {
         what: title(&page, &body),

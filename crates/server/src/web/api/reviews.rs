@@ -54,6 +54,9 @@ pub struct ReviewBody {
     pub settled_by: Option<String>,
     pub verdict: Option<String>,
     pub note: Option<String>,
+    /// What a signal rests on: how many, how long, who.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<serde_json::Value>,
     /// What can be said: `applied` and `not_applied` where the flow waits for it, else `noted`.
     pub verdicts: Vec<&'static str>,
 }
@@ -77,6 +80,7 @@ pub fn body(review: &Review) -> ReviewBody {
         settled_by: review.settled_by.clone(),
         verdict: review.verdict.clone(),
         note: review.note.clone(),
+        evidence: review.detail.as_deref().and_then(|text| serde_json::from_str(text).ok()),
         verdicts: match (open, review.decides()) {
             (false, _) => vec![],
             (true, true) => vec!["applied", "not_applied"],
@@ -162,6 +166,11 @@ pub async fn decide(
     let shop = staff.shop_id();
     let find = || reviews::find(&app.database, shop, flow, reason);
     let review = find().await?.ok_or_else(ApiError::not_found)?;
+    let own = format!("staff {}", staff.account.id);
+    if review.about.as_deref().is_some_and(|about| about.split(" customer ").next() == Some(&own)) {
+        // Nobody decides whether they themselves were wrong.
+        return Err(ApiError::new("not-permitted", StatusCode::FORBIDDEN));
+    }
     if review.closed_at.is_some() {
         return Err(ApiError::new("review-settled", StatusCode::CONFLICT));
     }
