@@ -9,8 +9,7 @@ use reqwest::{
 use serde_json::{Value, json};
 
 pub struct Pages {
-    _process: Process,
-    _folder: tempfile::TempDir,
+    _demo: Option<(Process, tempfile::TempDir)>,
     base: String,
     client: reqwest::Client,
 }
@@ -44,8 +43,13 @@ impl Pages {
         let folder = tempfile::tempdir()?;
         let data = folder.path().to_string_lossy().into_owned();
         let (process, base) = start(&["demo", "--port", "0", "--data", &data])?;
+        Ok(Self { _demo: Some((process, folder)), ..Self::at(&base)? })
+    }
+
+    /// Of a service that runs already.
+    pub fn at(base: &str) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder().redirect(Policy::none()).build()?;
-        Ok(Self { _process: process, _folder: folder, base, client })
+        Ok(Self { _demo: None, base: base.to_owned(), client })
     }
 
     pub async fn get(&self, cookie: &str, path: &str) -> anyhow::Result<Answer> {

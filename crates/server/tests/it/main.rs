@@ -1,6 +1,7 @@
 //! The service against the sandbox's own books, over real HTTP and a real database file.
 
 mod accounts;
+mod admin_customers;
 mod admin_pages;
 mod admin_people;
 mod audit_chain;

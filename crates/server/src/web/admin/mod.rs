@@ -7,6 +7,8 @@ mod cancel;
 mod confirm;
 mod coupon;
 mod coupons;
+mod customer;
+mod customers;
 mod expiring;
 pub mod forms;
 mod hold;
@@ -15,6 +17,7 @@ mod me;
 mod nav;
 mod overview;
 mod page;
+mod person;
 mod plots;
 mod review;
 mod reviews;
@@ -49,6 +52,10 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     };
     Router::new()
         .merge(people())
+        .route("/admin/customers", get(customers::list))
+        .route("/admin/customers/{id}", get(customer::see))
+        .route("/admin/customers/{id}/grant", get(person::ask_grant).post(person::grant))
+        .route("/admin/customers/{id}/erase", get(person::ask_erase).post(person::erase))
         .route("/admin", get(nav::first))
         .route("/admin/overview", get(overview::see))
         .route("/admin/expiring", get(expiring::list))

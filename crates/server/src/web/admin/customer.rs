@@ -1,0 +1,110 @@
+//! `/admin/customers/{id}`: what a customer has, and where their points went.
+
+use super::{Page, customers, forms, show};
+use crate::{
+    app::App,
+    web::{
+        api::{
+            customer::{self, CustomerDetail, CustomerQuery},
+            customer_history::{self, HistoryItem},
+        },
+        error::ApiError,
+        storefront::page::PageQuery,
+    },
+};
+use askama::Template;
+use axum::{
+    extract::{Path, Query, State, rejection::QueryRejection},
+    response::Response,
+};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// So many movements a page: mostly all of them, so that it can be printed.
+const MOVEMENTS: usize = 100;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    on: Option<String>,
+    cursor: Option<String>,
+    /// What was done just now; the page reads it itself.
+    #[serde(rename = "done")]
+    _done: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "admin/customer.html")]
+struct CustomerPage {
+    page: Page,
+    detail: CustomerDetail,
+    name: String,
+    standing: Option<String>,
+    place: String,
+    on: String,
+    coupons: Vec<(String, usize, String)>,
+    all_coupons: String,
+    moves: Vec<Move>,
+    older: Option<String>,
+}
+
+/// A movement, and its place on this page's list.
+struct Move {
+    item: HistoryItem,
+    /// Names the row.
+    anchor: String,
+    /// The row of its counterpart, where it is on this page.
+    pair: Option<String>,
+}
+
+/// A customer's own address.
+pub fn place(id: &str) -> String {
+    format!("/admin/customers/{id}")
+}
+
+fn moves(items: Vec<HistoryItem>) -> Vec<Move> {
+    let references: Vec<String> = items.iter().map(|item| item.reference.clone()).collect();
+    let row = |reference: &String| references.iter().position(|other| other == reference);
+    items
+        .into_iter()
+        .map(|item| Move {
+            anchor: format!("m{}", row(&item.reference).unwrap_or_default()),
+            pair: item.linked_to.as_ref().and_then(row).map(|at| format!("#m{at}")),
+            item,
+        })
+        .collect()
+}
+
+pub async fn see(
+    State(app): State<Arc<App>>,
+    page: Page,
+    Path(id): Path<String>,
+    query: Result<Query<Asked>, QueryRejection>,
+) -> Result<Response, ApiError> {
+    let Query(asked) = query.map_err(|error| ApiError::invalid(error.body_text()))?;
+    let on = asked.on.unwrap_or_default();
+    let wanted = CustomerQuery { on: Some(on.clone()).filter(|on| !on.is_empty()) };
+    let detail = customer::read(&app, &page.staff, &id, wanted).await?;
+    let part = PageQuery { limit: Some(MOVEMENTS), cursor: asked.cursor };
+    let history = customer_history::read(&app, &page.staff, &id, part).await?;
+    let id = detail.customer.id.clone();
+    let list =
+        |status: &str| forms::address("/admin/coupons", &[("status", status), ("customer", &id)]);
+    let held = detail.coupons.iter().filter(|of| of.count > 0);
+    let text = |status: &str| page.t(&format!("status-{}", status.replace('_', "-")));
+    let coupons = held.map(|of| (text(of.status), of.count, list(of.status))).collect();
+    let older =
+        history.next_cursor.map(|cursor| forms::address(&place(&id), &[("cursor", &cursor)]));
+    show(&CustomerPage {
+        name: customers::name(&page, &detail.customer),
+        standing: customers::standing(&page, &detail.customer),
+        place: place(&id),
+        all_coupons: list(""),
+        moves: moves(history.items),
+        coupons,
+        older,
+        on,
+        detail,
+        page,
+    })
+}

@@ -1,0 +1,85 @@
+//! The pages about customers, as whoever has no JavaScript gets them.
+
+use crate::{
+    admin_pages::{Answer, Pages},
+    builtin::{Service, kaeru},
+};
+use anyhow::Context;
+
+const PASSWORD: &str = "a-long-password";
+
+impl Service {
+    /// The cookie of somebody with the role.
+    async fn pages(&self, role: &str) -> anyhow::Result<(Pages, String)> {
+        let email = format!("{role}@pages.test");
+        let who = ["staff", "add", "--shop", "main", "--email", &email, "--name", "Sato"];
+        let more = ["--role", role, "--config", &self.file];
+        let (done, said) = kaeru(&[&who[..], &more].concat(), &format!("{PASSWORD}\n"))?;
+        anyhow::ensure!(done, "{said}");
+        let pages = Pages::at(&self.base)?;
+        let cookie = pages.sign_in_with(&email, PASSWORD).await?;
+        Ok((pages, cookie))
+    }
+}
+
+fn has(answer: &Answer, texts: &[&str]) {
+    for text in texts {
+        assert!(answer.text.contains(text), "{text}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn a_customer_is_found_shown_given_points_and_taken_out() -> anyhow::Result<()> {
+    let service = Service::start(None, &[("12345", 1_250)]).await?;
+    let (status, made) = service.convert(12345, 500, "one").await?;
+    assert_eq!(status, 201, "{made}");
+    let code = made["coupon"]["code"].as_str().context("a code")?;
+    let (pages, admin) = service.pages("system_admin").await?;
+    let (_, viewer) = service.pages("viewer").await?;
+
+    let list = pages.get(&viewer, "/admin/customers?q=yamada").await?;
+    has(&list, &["Yamada Taro", "/admin/customers/12345", ">750<"]);
+    let none = pages.get(&viewer, "/admin/customers?q=nobody").await?;
+    has(&none, &["Nobody fits"]);
+    let page = pages.get(&viewer, "/admin/customers/12345?on=2020-01-01").await?;
+    has(
+        &page,
+        &["Yamada Taro", "750 points", "−500 points", &format!("COUPON-{code}"), ": <strong>0"],
+    );
+    assert!(!page.text.contains("/grant") && !page.text.contains("/erase"));
+    assert_eq!(pages.get(&viewer, "/admin/customers/1").await?.status, 404);
+    for path in ["/admin/customers/12345/grant", "/admin/customers/12345/erase"] {
+        assert_eq!(pages.get(&viewer, path).await?.status, 403, "{path}");
+    }
+
+    let grant = "/admin/customers/12345/grant";
+    let form = pages.get(&admin, grant).await?;
+    let (csrf, key) = (form.hidden("csrf").to_owned(), form.hidden("key").to_owned());
+    let fields = |points: &'static str, reason: &'static str| {
+        [("csrf", csrf.as_str()), ("key", key.as_str()), ("points", points), ("reason", reason)]
+    };
+    for (points, reason, said) in [
+        ("many", "hello", "a whole number"),
+        ("10", " ", "reason"),
+        ("-751", "hello", "lower than the points"),
+    ] {
+        let refused = pages.post(&admin, grant, &fields(points, reason)).await?;
+        assert!((400..500).contains(&refused.status), "{points}");
+        has(&refused, &["role=\"alert\"", said, &format!("value=\"{points}\"")]);
+    }
+    for _ in 0..2 {
+        let granted = pages.post(&admin, grant, &fields("1,000", "hello")).await?;
+        assert_eq!(granted.leads_to(), "/admin/customers/12345?done=granted");
+    }
+    let page = pages.get(&admin, "/admin/customers/12345?done=granted").await?;
+    has(&page, &["1,750 points", "+1,000 points", "The points were booked.", "Sato"]);
+
+    let erase = "/admin/customers/12345/erase";
+    let form = [("csrf", csrf.as_str()), ("reason", "asked by letter")];
+    let erased = pages.post(&admin, erase, &form).await?;
+    assert_eq!(erased.leads_to(), "/admin/customers/12345?done=erased");
+    let page = pages.get(&admin, "/admin/customers/12345").await?;
+    has(&page, &["Customer 12345", "Erased", "1,750 points"]);
+    assert!(!page.text.contains("Yamada"), "{}", page.text);
+    Ok(())
+}
