@@ -16,6 +16,7 @@ const HELP: &str = "\
 sim [SEEDS]                  runs so many seeds (10000)
 sim --from SEED [SEEDS]      the same, from another seed on
 sim --seed SEED [--trace]    runs one, and shows everything that happened
+cargo xtask sim 500 --store sqlite       runs seeds over the production SQLite store
 sim faults                   every single fault and every pair, at every call of each flow
 sim mutants [--seconds 60]   makes each mistake on purpose, and says when a law notices
     --mutant NAME            makes this mistake in the seeds that are run";
