@@ -4,6 +4,7 @@
 mod coupons;
 mod ended;
 mod flows;
+mod orders;
 
 use crate::diary::{Deed, Entry, Word};
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +47,8 @@ struct Wish {
     heard: bool,
     /// What the last act that is known to be done made of it.
     should_live: bool,
+    /// Its points came back with an order.
+    reverted: u32,
     should_say: Option<&'static str>,
     says: Option<&'static str>,
     held: bool,
@@ -54,8 +57,9 @@ struct Wish {
 #[derive(Debug)]
 struct Flow {
     code: String,
-    /// `None`: the conversion itself.
+    /// `None`: the conversion itself, or an order's reversal.
     deed: Option<Deed>,
+    reverts: Option<orders::Reverting>,
     word: Word,
     parked: bool,
     version: i64,
@@ -78,6 +82,7 @@ pub struct Auditor {
     ledger: BTreeMap<String, i64>,
     till: BTreeMap<String, i64>,
     strangers: BTreeSet<String>,
+    orders: BTreeMap<u64, orders::Order>,
 }
 
 impl Auditor {
@@ -93,6 +98,7 @@ impl Auditor {
             ledger: BTreeMap::new(),
             till: BTreeMap::new(),
             strangers: BTreeSet::new(),
+            orders: BTreeMap::new(),
         }
     }
 
@@ -145,6 +151,27 @@ impl Auditor {
             Entry::Heard { code } => {
                 self.wish(code)?.heard = true;
                 Ok(())
+            }
+            Entry::Ordered { order, credit, .. } => {
+                self.orders.insert(*order, orders::Order::of(*credit));
+                Ok(())
+            }
+            Entry::OrderCancelled { order } => {
+                self.order(*order)?.cancelled = true;
+                Ok(())
+            }
+            Entry::Credited { order, minor, by_shopify } => {
+                self.credited(*order, *minor, *by_shopify)
+            }
+            Entry::Reverting { order, flow, code, credit, earned, cancels } => {
+                let asked = orders::Reverting {
+                    order: *order,
+                    code: code.clone(),
+                    credit: *credit,
+                    earned: *earned,
+                    cancels: *cancels,
+                };
+                self.reverting(*flow, asked)
             }
             Entry::Ledger { reference, points } => self.ledger(reference, *points),
             Entry::Review { flow, reason, open } => {

@@ -101,6 +101,31 @@ pub enum Entry {
     Heard {
         code: String,
     },
+    /// An order was placed, and so much of it paid with store credit.
+    Ordered {
+        order: u64,
+        customer: u64,
+        credit: i64,
+    },
+    OrderCancelled {
+        order: u64,
+    },
+    /// Store credit came back, by Shopify itself or by Kaeru.
+    Credited {
+        order: u64,
+        minor: i64,
+        by_shopify: bool,
+    },
+    /// Kaeru accepted to give an order's things back: a coupon's points, the credit, and what the
+    /// order had earned goes.
+    Reverting {
+        order: u64,
+        flow: u128,
+        code: String,
+        credit: bool,
+        earned: i64,
+        cancels: bool,
+    },
     /// A line in Kaeru's own ledger.
     Ledger {
         reference: String,
@@ -173,6 +198,16 @@ impl fmt::Display for Entry {
             Entry::Blind { code } => write!(f, "shopify: {code} called unused, and was used"),
             Entry::Recorded { code, status } => write!(f, "metafield: {code} {status}"),
             Entry::Heard { code } => write!(f, "the use of {code} was heard of"),
+            Entry::Ordered { order, customer, credit } => {
+                write!(f, "order {order} of customer {customer}, {credit} by credit")
+            }
+            Entry::OrderCancelled { order } => write!(f, "shopify: order {order} is cancelled"),
+            Entry::Credited { order, minor, by_shopify } => {
+                write!(f, "shopify: {minor} of order {order} back, by itself: {by_shopify}")
+            }
+            Entry::Reverting { order, flow, code, .. } => {
+                write!(f, "flow {flow} gives order {order} with {code} back")
+            }
             Entry::Ledger { reference, points } => write!(f, "ledger: {reference} {points:+}"),
             Entry::Review { flow, reason, open: true } => write!(f, "flow {flow} review {reason}"),
             Entry::Review { flow, reason, .. } => write!(f, "flow {flow} review {reason} closed"),

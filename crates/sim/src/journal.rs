@@ -8,11 +8,12 @@ use crate::{
 };
 use async_trait::async_trait;
 use domain::{
-    At, Code, Coupon, CustomerId, Fact, Flow, FlowId, Pending, ShopId, ending, flow::Told, hold,
+    At, Code, Coupon, CustomerId, Fact, Flow, FlowId, Pending, Reversal, ShopId, ending,
+    flow::Told, hold, reversal::Item,
 };
 use engine::store::{Begun, Commit, Committed, Request, Row, Start, Store, StoreError};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -37,6 +38,8 @@ pub struct Picture {
     /// Every coupon that was issued.
     pub issued: Vec<Coupon>,
     pub conversions: BTreeMap<Code, FlowId>,
+    /// Coupons whose use is written down.
+    pub used: BTreeSet<Code>,
 }
 
 impl Picture {
@@ -78,6 +81,28 @@ fn word(flow: &Flow) -> Word {
     }
 }
 
+/// The movement, of points or credit, that the flow is about now.
+fn reference(flow: &Flow) -> Option<String> {
+    let reference = match flow {
+        Flow::Reversal(flow) => flow.current().map(|item| item.reference(&flow.terms.order)),
+        flow => flow.order().map(|order| order.reference),
+    };
+    reference.map(|reference| reference.to_string())
+}
+
+fn reverting(flow: u128, of: &Reversal) -> Entry {
+    let (mut code, mut credit, mut earned) = (String::new(), false, 0);
+    for item in &of.terms.items {
+        match item {
+            Item::Points { code: of, .. } => code = of.to_string(),
+            Item::Credit { .. } => credit = true,
+            Item::Earned { points, .. } => earned = points.get(),
+        }
+    }
+    let order = of.terms.order.as_str().parse().unwrap_or(0);
+    Entry::Reverting { order, flow, code, credit, earned, cancels: of.terms.cancel.is_some() }
+}
+
 fn deed(flow: &Flow) -> Option<Deed> {
     Some(match flow {
         Flow::Conversion(_) | Flow::Reversal(_) => return None,
@@ -100,11 +125,13 @@ impl Journal {
 
     fn began(&self, row: &Row) {
         let (flow, code) = (number(row.id), row.flow.subject().to_owned());
-        self.shared.note(match deed(&row.flow) {
-            None => Entry::Begun { code, flow },
-            Some(deed) => Entry::Acted { code, flow, deed },
+        let used = deed(&row.flow) == Some(Deed::Used);
+        self.shared.note(match (deed(&row.flow), row.flow.reversal()) {
+            (_, Some(reversal)) => reverting(flow, reversal),
+            (None, None) => Entry::Begun { code, flow },
+            (Some(deed), None) => Entry::Acted { code, flow, deed },
         });
-        let reference = row.flow.order().map(|order| order.reference.to_string());
+        let reference = reference(&row.flow);
         let takes = row.flow.conversion().map(|flow| {
             let terms = &flow.terms;
             (terms.customer, terms.day, terms.points.get())
@@ -114,6 +141,9 @@ impl Journal {
         let mut picture = self.picture();
         if let Some(flow) = row.flow.conversion() {
             picture.conversions.insert(flow.terms.code.clone(), row.id);
+        }
+        if used && let Some(terms) = row.flow.terms() {
+            picture.used.insert(terms.code.clone());
         }
         picture.flows.insert(row.id, seen);
         drop(picture);
@@ -157,6 +187,7 @@ impl Journal {
         let mut picture = self.picture();
         let Some(seen) = picture.flows.get_mut(&row.id) else { return };
         seen.due_at = row.due_at;
+        seen.reference = reference(&row.flow);
         if seen.word != word {
             seen.word = word;
             self.shared.note(Entry::Told { flow, word });

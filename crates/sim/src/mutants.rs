@@ -2,6 +2,7 @@
 //! code stays as it is; a law is believed only because some of these break it.
 
 mod hunt;
+mod orders;
 mod ports;
 mod store;
 
@@ -103,6 +104,18 @@ mutants! {
     KillUnknownReadAsRefused,
     /// the metafield is called written, and is not
     RecordForgotten,
+    /// an order is called cancelled before it is
+    OrderCalledCancelled,
+    /// what Shopify gave back of a credit by itself is not asked
+    GapNotAsked,
+    /// an unknown outcome of a credit is read as done
+    CreditUnknownReadAsDone,
+    /// an unknown outcome of a credit is answered by giving it again
+    CreditSentAgain,
+    /// a credit that may have been given is not searched for
+    CreditsNotSearched,
+    /// a credit is searched for among those of the last minute
+    CreditsSearchedTooLate,
 }
 
 impl Mutant {
@@ -112,10 +125,6 @@ impl Mutant {
             Mutant::VersionIgnored => Some(
                 "harmless alone: while the epoch is checked, one holder writes version after \
                  version; both together are found",
-            ),
-            Mutant::LeaseStolen => Some(
-                "harmless: the robbed one is fenced off, and its call under way is a doubt that \
-                 the horizon covers; it only costs doubts",
             ),
             _ => None,
         }
@@ -138,9 +147,9 @@ pub(crate) fn below(mutant: Mutant, store: Arc<dyn Store>) -> Arc<dyn Store> {
 }
 
 pub(crate) fn peers(mutant: Mutant, world: &Arc<World>) -> Peers {
-    if ports::is_here(mutant) {
+    if ports::is_here(mutant) || orders::is_here(mutant) {
         let wrong = Arc::new(ports::Wrong::new(Arc::clone(world), mutant));
-        Peers { points: Arc::clone(&wrong) as _, coupons: wrong, orders: Arc::clone(world) as _ }
+        Peers { points: Arc::clone(&wrong) as _, coupons: Arc::clone(&wrong) as _, orders: wrong }
     } else {
         let (points, coupons) = (Arc::clone(world) as _, Arc::clone(world) as _);
         Peers { points, coupons, orders: Arc::clone(world) as _ }

@@ -7,12 +7,14 @@ use crate::{
     journal::Picture,
     shared::{Death, Shared},
     swarm::Write,
-    world::World,
+    world::{World, orders as world_orders},
 };
 use domain::{
     Actor, At, Cancellation, Code, Conversion, Coupon, CustomerId, Ending, Flow, FlowId, Hold,
-    MemberNo, Money, Points, PosId, Problem, ShopId, Terms, cancellation, coupon::Status, ending,
-    hold,
+    MemberNo, Money, OrderId, Points, PosId, Problem, Reversal, ShopId, Terms, cancellation,
+    coupon::Status,
+    ending, hold,
+    reversal::{self, Expiry, Item},
 };
 use engine::{
     Engine, LEASE, Stopped,
@@ -50,6 +52,7 @@ pub struct Office {
     codes: AtomicU64,
     /// Uses that Kaeru has not acknowledged yet, and when each is sent next.
     pub deliveries: Mutex<Vec<(Delivery, At)>>,
+    pub orders: Mutex<Vec<Placed>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +78,13 @@ pub struct Wish {
     pub remembered: Option<i64>,
     /// The code is a stranger's.
     pub taken: bool,
+}
+
+/// An order that used a coupon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    pub order: u64,
+    pub coupon: Coupon,
 }
 
 /// What is done to a coupon.
@@ -114,7 +124,8 @@ impl Office {
         valid: Duration,
     ) -> Self {
         let (flows, codes, deliveries) = (AtomicU64::new(1), AtomicU64::new(1), Mutex::default());
-        Self { shared, world, backend, picture, valid, flows, codes, deliveries }
+        let orders = Mutex::default();
+        Self { shared, world, backend, picture, valid, flows, codes, deliveries, orders }
     }
 
     pub fn picture(&self) -> MutexGuard<'_, Picture> {
@@ -282,6 +293,26 @@ impl Desk {
         }
     }
 
+    /// Staff give back what an order was paid with. Its use must be written down, and the order be
+    /// cancelled, or be cancelled with it.
+    pub async fn revert(self: Arc<Self>, placed: Placed, key: String) {
+        let terms = {
+            let books = &mut *self.office.world.books();
+            books.orders.work(&self.office.shared);
+            let known = self.office.picture().used.contains(&placed.coupon.terms.code);
+            match books.orders.orders.get(&placed.order) {
+                Some(order) if known => reversal_terms(&placed, order, self.now()),
+                _ => return,
+            }
+        };
+        let flow = Flow::Reversal(Box::new(Reversal::accept(terms)));
+        let request = Request { key, fingerprint: "f".to_owned() };
+        let start = self.start(flow, Some(request), Guard::Revert);
+        if let Ok(Begun::Started(row)) = self.engine.start(start).await {
+            self.drive(row, true).await;
+        }
+    }
+
     /// The worker looks for what is due.
     pub async fn claim(self: Arc<Self>, most: usize) {
         if let Ok(rows) = self.engine.claim(most).await {
@@ -297,6 +328,42 @@ impl Desk {
     pub async fn judge(self: Arc<Self>, flow: FlowId, applied: bool) {
         // Refused where a colleague was faster.
         let _ = self.engine.judge(flow, applied).await;
+    }
+}
+
+fn reversal_terms(placed: &Placed, order: &world_orders::Order, now: At) -> reversal::Terms {
+    let (number, coupon) = (placed.order, &placed.coupon.terms);
+    let mut items = vec![Item::Points {
+        code: coupon.code.clone(),
+        pos_id: coupon.pos_id.clone(),
+        points: coupon.points,
+        part: 1,
+        expiry: Expiry::default(),
+    }];
+    if order.credit > 0 {
+        // Most credits end some day, each at a second of its own.
+        let ends = now.plus(Duration::from_secs(86_400 * 3_650 + number * 7));
+        let requested = (number % 4 > 0).then_some(ends);
+        let amount = Money { minor: order.credit, currency: coupon.amount.currency };
+        let expiry = Expiry { original: None, requested };
+        items.push(Item::Credit { payment: number, amount, expiry });
+    }
+    if number % 3 == 0 {
+        items.push(Item::Earned { pos_id: coupon.pos_id.clone(), points: points(30) });
+    }
+    let why = reversal::Why::Customer;
+    let cancel = reversal::Cancel { reason: why, restock: true, note: None };
+    reversal::Terms {
+        shop: shop(),
+        customer: CustomerId(order.customer),
+        order: OrderId(number.to_string()),
+        name: format!("#{number}"),
+        placed_at: coupon.created_at,
+        by: staff(),
+        cancel: (!order.cancelled).then_some(cancel),
+        items,
+        notify: true,
+        at: now,
     }
 }
 

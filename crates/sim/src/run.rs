@@ -180,8 +180,11 @@ impl Run {
 
     /// The whole of a random run.
     pub(crate) fn all(mut self) -> Result<Report, Failure> {
-        let rough_steps = self.shared.swarm.rough_steps;
-        while self.step < rough_steps {
+        if self.shared.swarm.begins_later {
+            self.earlier_days()?;
+        }
+        let rough_until = self.step + self.shared.swarm.rough_steps;
+        while self.step < rough_until {
             self.rough_step()?;
         }
         self.heal();
@@ -201,6 +204,27 @@ impl Run {
         }
         self.report.steps = self.step;
         self.report
+    }
+
+    /// Some customers have coupons already, and some of these are used, when the trouble begins.
+    fn earlier_days(&mut self) -> Went {
+        self.shared.heal();
+        for customer in 1..=CUSTOMERS {
+            self.keys += 1;
+            let points = self.shared.chance.one_of(&[100, 200]);
+            let key = self.keys;
+            self.press(Wish { key, customer, points, remembered: None, taken: false });
+        }
+        self.calm_down()?;
+        let issued = self.office.picture().issued.clone();
+        for coupon in &issued {
+            if self.shared.chance.one_in(2) {
+                self.redeem(coupon);
+            }
+        }
+        self.calm_down()?;
+        self.shared.begin_trouble();
+        Ok(())
     }
 
     fn heal(&mut self) {

@@ -62,6 +62,11 @@ impl Shared {
         self.rough.store(false, Ordering::Relaxed);
     }
 
+    /// From here on things go wrong.
+    pub fn begin_trouble(&self) {
+        self.rough.store(true, Ordering::Relaxed);
+    }
+
     /// Writes into the diary.
     pub fn note(&self, entry: Entry) {
         self.diary().push(entry);

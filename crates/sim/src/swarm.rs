@@ -59,6 +59,8 @@ pub enum Write {
 pub struct Swarm {
     pub replicas: usize,
     pub wishes: u64,
+    /// There are coupons and orders before the trouble begins.
+    pub begins_later: bool,
     /// Steps until everything heals.
     pub rough_steps: u32,
     /// How many calls in a hundred have each of [`Fate::BAD`].
@@ -87,6 +89,7 @@ pub struct Swarm {
     pub spends: u64,
     pub redeems: u64,
     pub acts: u64,
+    pub reversals: u64,
 }
 
 impl Swarm {
@@ -110,7 +113,8 @@ impl Swarm {
         Self {
             replicas: 1 + chance.index(3),
             wishes: 2 + chance.below(7),
-            rough_steps: 150 + u32::try_from(chance.below(250)).unwrap_or(0),
+            begins_later: chance.one_in(2),
+            rough_steps: chance.one_of(&[200, 300, 400, 1_200]),
             fates,
             write_lost: often(10, &[2, 6]),
             write_unacknowledged: often(10, &[2, 6]),
@@ -129,6 +133,7 @@ impl Swarm {
             spends: often(8, &[1, 4]),
             redeems: often(12, &[1, 3]),
             acts: often(5, &[1, 3]),
+            reversals: often(6, &[1, 4]),
         }
     }
 

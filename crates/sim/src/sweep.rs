@@ -31,10 +31,12 @@ pub enum Kind {
     ConfirmedHoldKeepingPoints,
     Use,
     Expiry,
+    /// An order is cancelled; a coupon's points, store credit and what was earned come back.
+    Reversal,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Conversion,
         Kind::ConversionWithCheck,
         Kind::Cancellation,
@@ -44,6 +46,7 @@ impl Kind {
         Kind::ConfirmedHoldKeepingPoints,
         Kind::Use,
         Kind::Expiry,
+        Kind::Reversal,
     ];
 }
 
@@ -142,6 +145,10 @@ fn prepare(run: &mut Run, kind: Kind) -> Result<(), Failure> {
         run.do_to(coupon, Do::Hold, None);
         run.calm_down()?;
     }
+    if let Some(coupon) = coupon(run).filter(|_| kind == Kind::Reversal) {
+        run.redeem(&coupon);
+        run.calm_down()?;
+    }
     if kind == Kind::Expiry {
         run.shared.advance(run.office.valid);
     }
@@ -158,6 +165,7 @@ fn suffer(run: &mut Run, kind: Kind) {
         Kind::ConfirmedHold => Do::Confirm { refund: true },
         Kind::ConfirmedHoldKeepingPoints => Do::Confirm { refund: false },
         Kind::Use => return run.redeem(&coupon),
+        Kind::Reversal => return run.revert(),
         Kind::Expiry => Do::Expire,
     };
     run.do_to(coupon, what, Some("act"));

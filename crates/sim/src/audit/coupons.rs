@@ -17,6 +17,8 @@ impl Auditor {
             must(!wish.alive, "I4", || format!("{reference} was sent while the code lives"))?;
             let known = wish.redeemed && wish.heard && !wish.blind;
             must(!known, "I4", || format!("{reference} was sent, and its use had been heard of"))
+        } else if let Some(of_order) = reference.strip_prefix("ORDER-") {
+            self.reversal_sent(of_order)
         } else {
             broken("I2", format!("{reference} is nothing that is ever sent"))
         }
@@ -40,6 +42,8 @@ impl Auditor {
             self.deducted(code, customer, points)
         } else if let Some(code) = reference.strip_prefix("CANCEL-") {
             self.refunded(code, customer, points)
+        } else if let Some(of_order) = reference.strip_prefix("ORDER-") {
+            self.came_back(of_order, customer, points)
         } else {
             must(reference.starts_with("SPEND-"), "I2", || format!("{reference} is no reference"))
         }
@@ -77,6 +81,7 @@ impl Auditor {
         let as_asked = (wish.customer, wish.points) == (customer, points);
         must(as_asked, "I1", || format!("{code}: {points} of customer {customer} came back"))?;
         must(wish.deductions == 1, "I2", || format!("{code} was refunded and never paid"))?;
+        must(wish.reverted == 0, "I3", || format!("{code} had come back with its order"))?;
         must(!wish.alive, "I4", || format!("{code} was refunded while it lives"))?;
         must(!wish.redeemed || wish.blind, "I4", || format!("{code} was used and refunded"))
     }

@@ -31,6 +31,7 @@ impl Auditor {
             let agrees = reference.starts_with("SPEND-") || ours == Some(points);
             must(agrees, "I6", || format!("{reference}: the till has {points}, we have {ours:?}"))?;
         }
+        self.orders_agree()?;
         must(self.ledger.keys().all(|ours| self.till.contains_key(ours)), "I6", || {
             "our ledger knows more than the till".to_owned()
         })

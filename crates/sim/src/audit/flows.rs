@@ -1,6 +1,6 @@
 //! What Kaeru may say and write at any moment.
 
-use super::{Auditor, Flow, Verdict, broken, must};
+use super::{Auditor, Flow, Verdict, broken, must, orders::Reverting};
 use crate::diary::{Deed, Word};
 use std::collections::BTreeMap;
 
@@ -9,6 +9,7 @@ impl Auditor {
         let customer = self.wish(code)?.customer;
         let in_doubt = self.flows.values().any(|other| {
             other.deed.is_none()
+                && other.reverts.is_none()
                 && other.word == Word::Confirming
                 && self.wishes.get(&other.code).is_some_and(|wish| wish.customer == customer)
         });
@@ -18,7 +19,7 @@ impl Auditor {
         let wish = self.wish(code)?;
         must(wish.flow.is_none(), "I3", || format!("{code} was begun twice"))?;
         wish.flow = Some(flow);
-        self.open(flow, code, None)
+        self.open(flow, code, None, None)
     }
 
     pub(super) fn acted(&mut self, code: &str, flow: u128, deed: Deed) -> Verdict {
@@ -28,17 +29,26 @@ impl Auditor {
             wish.held = false;
         }
         let busy = self.flows.values().any(|other| {
-            other.code == code && matches!(other.word, Word::Processing | Word::Confirming)
+            other.code == code
+                && other.reverts.is_none()
+                && matches!(other.word, Word::Processing | Word::Confirming)
         });
         must(!busy, "I4", || format!("two acts on {code} at once"))?;
-        self.open(flow, code, Some(deed))
+        self.open(flow, code, Some(deed), None)
     }
 
-    fn open(&mut self, flow: u128, code: &str, deed: Option<Deed>) -> Verdict {
+    pub(super) fn open(
+        &mut self,
+        flow: u128,
+        code: &str,
+        deed: Option<Deed>,
+        reverts: Option<Reverting>,
+    ) -> Verdict {
         let lived = self.wish(code)?.should_live;
         let opened = Flow {
             code: code.to_owned(),
             deed,
+            reverts,
             word: Word::Processing,
             parked: false,
             version: 1,
@@ -89,6 +99,9 @@ impl Auditor {
             (_, Word::Done | Word::Failed) => {}
         }
         let done = word == Word::Done;
+        if let Some(asked) = known.reverts.clone() {
+            return self.reverted(&asked, done);
+        }
         let stranger = self.strangers.contains(&code);
         let wish = self.wish(&code)?;
         match deed {

@@ -41,8 +41,8 @@ pub fn is_here(mutant: Mutant) -> bool {
 }
 
 pub struct Wrong {
-    world: Arc<World>,
-    mutant: Mutant,
+    pub(super) world: Arc<World>,
+    pub(super) mutant: Mutant,
     tries: AtomicU64,
     /// Coupons that are to be deactivated after the refund.
     spared: Mutex<Vec<NodeId>>,

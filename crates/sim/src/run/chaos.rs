@@ -3,11 +3,14 @@
 use super::{CUSTOMERS, Run, Went};
 use crate::{
     mutants::Mutant,
-    people::{Delivery, Do, Wish},
+    people::{Delivery, Do, Placed, Wish},
 };
 use domain::Coupon;
 use engine::store::Request;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 impl Run {
     pub(super) fn rough_step(&mut self) -> Went {
@@ -108,6 +111,9 @@ impl Run {
         if chance.one_in(swarm.acts) {
             self.act();
         }
+        if chance.one_in(swarm.reversals) {
+            self.revert();
+        }
         if chance.one_in(40) {
             self.staff_decide(true);
         }
@@ -156,12 +162,42 @@ impl Run {
     /// A customer uses a coupon that was issued, whatever has become of it.
     pub(crate) fn redeem(&mut self, coupon: &Coupon) {
         self.keys += 1;
-        let order = format!("#{}", self.keys);
+        let order = self.keys.to_string();
         let code = coupon.terms.code.as_str();
         let used = self.world.books().shopify.redeem(&self.shared, code, &order);
         if used.is_some() {
+            let (number, customer) = (self.keys, coupon.terms.customer.0);
+            {
+                let books = &mut *self.world.books();
+                let credit = self.shared.chance.one_in(2);
+                books.orders.place(&self.shared, number, customer, credit);
+                if self.shared.chance.one_in(3) {
+                    // Its payment ran out, or somebody cancels it at Shopify.
+                    books.orders.begin_job(&self.shared, number);
+                }
+            }
+            let placed = Placed { order: number, coupon: coupon.clone() };
+            self.office.orders.lock().unwrap_or_else(PoisonError::into_inner).push(placed);
             let at = self.shared.now().plus(Duration::from_secs(self.shared.chance.below(120)));
             self.office.deliveries().push((Delivery { coupon: coupon.clone(), order }, at));
+        }
+    }
+
+    /// Staff give an order's things back, whatever has become of it; some press twice.
+    pub(crate) fn revert(&mut self) {
+        let placed = {
+            let orders = self.office.orders.lock().unwrap_or_else(PoisonError::into_inner);
+            if orders.is_empty() {
+                return;
+            }
+            orders[self.shared.chance.index(orders.len())].clone()
+        };
+        self.keys += 1;
+        let key = format!("revert-{}", self.keys);
+        for _ in 0..self.shared.chance.one_of(&[1, 1, 2]) {
+            let replica = self.any_replica();
+            let desk = self.desk(replica);
+            self.spawn(replica, desk.revert(placed.clone(), key.clone()));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The other side, as rude as the real one, with books of its own. It shares no code with what it
 //! judges.
 
-mod orders;
+pub mod orders;
 mod shopify;
 mod till;
 
@@ -27,6 +27,7 @@ const LATEST_S: u64 = 450;
 pub struct Books {
     pub till: till::Till,
     pub shopify: shopify::Shopify,
+    pub orders: orders::OrderBooks,
     late: Vec<(At, Late)>,
 }
 
@@ -36,14 +37,27 @@ pub enum Late {
     Create { code: String, title: String, ends_at: At },
     Move { customer: u64, points: i64, reference: String },
     Delete { node: u64 },
+    CancelOrder { order: u64 },
+    Credit { customer: u64, minor: i64, expires_at: Option<At> },
 }
 
 impl Late {
+    /// The order that a credit under way is for.
+    fn credited(&self) -> Option<u64> {
+        match self {
+            Late::Credit { minor, .. } => Some(orders::number_of(*minor)),
+            _ => None,
+        }
+    }
+
     /// The movement that is under way.
     fn reference(&self) -> Option<&str> {
         match self {
             Late::Move { reference, .. } => Some(reference),
-            Late::Create { .. } | Late::Delete { .. } => None,
+            Late::Create { .. }
+            | Late::Delete { .. }
+            | Late::CancelOrder { .. }
+            | Late::Credit { .. } => None,
         }
     }
 }
@@ -80,6 +94,11 @@ impl World {
     /// What the till's own people see of a movement; `None` while it may still arrive.
     pub fn moved(&self, reference: &str) -> Option<bool> {
         let books = self.books();
+        if let Some((_, order)) = reference.split_once("-CREDIT-") {
+            let order = order.parse().ok()?;
+            let under_way = books.late.iter().any(|(_, late)| late.credited() == Some(order));
+            return (!under_way).then(|| books.orders.was_credited(order));
+        }
         let under_way = books.late.iter().any(|(_, late)| late.reference() == Some(reference));
         (!under_way).then(|| books.till.movements.contains_key(reference))
     }
@@ -104,6 +123,10 @@ impl World {
                     drop(books.till.move_points(&self.shared, at, customer, points, &reference));
                 }
                 Late::Delete { node } => books.shopify.delete(&self.shared, node),
+                Late::CancelOrder { order } => books.orders.begin_job(&self.shared, order),
+                Late::Credit { customer, minor, expires_at } => {
+                    books.orders.credit(&self.shared, at, customer, minor, expires_at);
+                }
             }
         }
     }
@@ -153,7 +176,11 @@ impl World {
                 let answer = apply(&mut self.books());
                 // No client sends a movement twice by itself; one with a key may be repeated.
                 let keyed = self.books().till.keyed;
-                if let Some(late) = late.filter(|late| keyed || late.reference().is_none()) {
+                let harmless = |late: &Late| match late {
+                    Late::Credit { .. } => false,
+                    late => keyed || late.reference().is_none(),
+                };
+                if let Some(late) = late.filter(harmless) {
                     self.send_late(late, Duration::from_secs(shared.chance.below(5)));
                 }
                 answer

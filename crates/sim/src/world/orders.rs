@@ -1,34 +1,170 @@
-//! Orders: none is simulated yet, so Shopify knows of none.
+//! Shopify's orders: cancelled by a job that may fail, credits given back by Shopify itself or by
+//! Kaeru, which carry no reference. Each order's credit has an amount of its own (its thousands),
+//! so that the books can tell what came back of which.
 
-use super::World;
+use super::{Books, Late, World, till::micros};
+use crate::{diary::Entry, shared::Shared};
 use async_trait::async_trait;
 use domain::{At, OrderId, Refusal, reversal::Cancel};
 use engine::ports::{Answer, Credit, CreditOrder, Orders, Progress};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-fn no_orders<T>() -> Answer<T> {
-    Answer::Refused(Refusal::Other("no such order".to_owned()))
+/// An order's credit is its number times this, and a half: parts of it stay with the same number.
+pub const SPACE: i64 = 1_000;
+/// How long Shopify takes to cancel an order, in seconds.
+const JOB_S: [u64; 4] = [0, 1, 3, 90];
+
+#[derive(Debug)]
+pub struct Order {
+    pub customer: u64,
+    /// Paid with store credit, in minor units; the payment has the order's number.
+    pub credit: i64,
+    pub cancelled: bool,
+    /// Shopify is cancelling it: until when, and whether it will come to that.
+    job: Option<(At, bool)>,
+    /// What Shopify gives back by itself once it is cancelled.
+    by_itself: i64,
+    reverted: i64,
+}
+
+#[derive(Debug, Default)]
+pub struct OrderBooks {
+    pub orders: BTreeMap<u64, Order>,
+    credits: Vec<(u64, Credit)>,
+}
+
+/// The order that a credit of that amount belongs to.
+pub fn number_of(minor: i64) -> u64 {
+    u64::try_from(minor / SPACE).unwrap_or(0)
+}
+
+fn number(order: &OrderId) -> u64 {
+    order.as_str().parse().unwrap_or(0)
+}
+
+impl OrderBooks {
+    pub fn place(&mut self, shared: &Shared, order: u64, customer: u64, credit: bool) {
+        let credit = if credit { i64::try_from(order).unwrap_or(0) * SPACE + SPACE / 2 } else { 0 };
+        let by_itself = shared.chance.one_of(&[0, 0, credit, credit.min(100)]);
+        let placed =
+            Order { customer, credit, cancelled: false, job: None, by_itself, reverted: 0 };
+        self.orders.insert(order, placed);
+        shared.note(Entry::Ordered { order, customer, credit });
+    }
+
+    pub fn begin_job(&mut self, shared: &Shared, order: u64) {
+        let Some(found) = self.orders.get_mut(&order) else { return };
+        if !found.cancelled && found.job.is_none() {
+            let delay = Duration::from_secs(shared.chance.one_of(&JOB_S));
+            found.job = Some((shared.now().plus(delay), !shared.chance.one_in(12)));
+        }
+    }
+
+    /// Jobs whose time has come end, and Shopify gives back what it gives back by itself.
+    pub fn work(&mut self, shared: &Shared) {
+        for (number, order) in &mut self.orders {
+            let Some((_, well)) = order.job.filter(|(at, _)| *at <= shared.now()) else {
+                continue;
+            };
+            order.job = None;
+            if !well {
+                continue;
+            }
+            order.cancelled = true;
+            shared.note(Entry::OrderCancelled { order: *number });
+            if order.by_itself > 0 {
+                order.reverted = order.by_itself;
+                let (order, minor) = (*number, order.by_itself);
+                shared.note(Entry::Credited { order, minor, by_shopify: true });
+            }
+        }
+    }
+
+    pub fn credit(
+        &mut self,
+        shared: &Shared,
+        at: At,
+        customer: u64,
+        minor: i64,
+        expires_at: Option<At>,
+    ) -> Credit {
+        let transaction = self.credits.len() as u64 + 1;
+        let expires_at = expires_at.map(At::floor_second);
+        let credit = Credit { transaction, minor, expires_at, at };
+        self.credits.push((customer, credit));
+        shared.note(Entry::Credited { order: number_of(minor), minor, by_shopify: false });
+        credit
+    }
+
+    /// Whether Kaeru's credit for that order was given.
+    pub fn was_credited(&self, order: u64) -> bool {
+        self.credits.iter().any(|(_, credit)| number_of(credit.minor) == order)
+    }
 }
 
 #[async_trait]
 impl Orders for World {
-    async fn cancel(&self, _: &OrderId, _: &Cancel, _: Duration) -> Answer<Option<String>> {
-        no_orders()
+    async fn cancel(&self, order: &OrderId, _: &Cancel, limit: Duration) -> Answer<Option<String>> {
+        let (shared, order) = (&self.shared, number(order));
+        self.call("cancel order", limit, Some(Late::CancelOrder { order }), |books| {
+            books.orders.begin_job(shared, order);
+            Answer::Done(Some(format!("job-{order}")))
+        })
+        .await
     }
 
-    async fn progress(&self, _: &OrderId, _: Option<&str>, _: Duration) -> Answer<Progress> {
-        no_orders()
+    async fn progress(
+        &self,
+        order: &OrderId,
+        job: Option<&str>,
+        limit: Duration,
+    ) -> Answer<Progress> {
+        let (shared, order) = (&self.shared, number(order));
+        self.call("progress", limit, None, |books| {
+            books.orders.work(shared);
+            Answer::Done(match books.orders.orders.get(&order) {
+                Some(found) if found.cancelled => Progress::Cancelled,
+                Some(found) if found.job.is_none() && job.is_some() => Progress::Failed,
+                _ => Progress::Working,
+            })
+        })
+        .await
     }
 
-    async fn reverted(&self, _: &OrderId, _: Duration) -> Answer<Vec<(u64, i64)>> {
-        no_orders()
+    async fn reverted(&self, order: &OrderId, limit: Duration) -> Answer<Vec<(u64, i64)>> {
+        let (shared, number) = (&self.shared, number(order));
+        self.call("reverted", limit, None, |books| {
+            books.orders.work(shared);
+            let found = books.orders.orders.get(&number);
+            let back = found.map(|found| (number, found.reverted)).filter(|back| back.1 > 0);
+            Answer::Done(back.into_iter().collect())
+        })
+        .await
     }
 
-    async fn credit(&self, _: CreditOrder, _: Duration) -> Answer<Credit> {
-        no_orders()
+    async fn credit(&self, order: CreditOrder, limit: Duration) -> Answer<Credit> {
+        let (shared, customer) = (&self.shared, order.customer.0);
+        let (minor, expires_at) = (order.amount.minor, order.expires_at);
+        if expires_at.is_some_and(|at| at <= shared.now()) {
+            return Answer::Refused(Refusal::Lapsed);
+        }
+        let late = Late::Credit { customer, minor, expires_at };
+        self.call("credit", limit, Some(late), |books: &mut Books| {
+            let now = shared.now();
+            Answer::Done(books.orders.credit(shared, now, customer, minor, expires_at))
+        })
+        .await
     }
 
-    async fn credits(&self, _: CreditOrder, _: At, _: Duration) -> Answer<Vec<Credit>> {
-        no_orders()
+    /// Its list shows a credit only after a while.
+    async fn credits(&self, like: CreditOrder, since: At, limit: Duration) -> Answer<Vec<Credit>> {
+        let shown_until = At(self.shared.now().0 - micros(self.shared.swarm.history_lag));
+        self.call("credits", limit, None, |books| {
+            let of = books.orders.credits.iter().filter(|(of, _)| *of == like.customer.0);
+            let seen = of.map(|(_, credit)| *credit);
+            let seen = seen.filter(|credit| credit.at >= since && credit.at <= shown_until);
+            Answer::Done(seen.collect())
+        })
+        .await
     }
 }
