@@ -108,18 +108,7 @@ impl Auditor {
     /// With the law that it breaks.
     pub fn read(&mut self, entry: &Entry) -> Verdict {
         match entry {
-            Entry::Asked { code, key, customer, points, day, ends_at } => {
-                let wish = Wish {
-                    key: *key,
-                    customer: *customer,
-                    points: *points,
-                    day: *day,
-                    ends_at: *ends_at,
-                    ..Wish::default()
-                };
-                self.wishes.insert(code.clone(), wish);
-                Ok(())
-            }
+            Entry::Asked { .. } => self.asked(entry),
             Entry::Begun { code, flow } => self.begun(code, *flow),
             Entry::Acted { code, flow, deed } => self.acted(code, *flow, *deed),
             Entry::Told { flow, word } => self.told(*flow, *word),
@@ -152,6 +141,46 @@ impl Auditor {
                 self.wish(code)?.heard = true;
                 Ok(())
             }
+            Entry::Ordered { .. }
+            | Entry::OrderCancelled { .. }
+            | Entry::Credited { .. }
+            | Entry::Reverting { .. } => self.read_of_order(entry),
+            Entry::Ledger { reference, points } => self.ledger(reference, *points),
+            Entry::Review { flow, reason, open } => {
+                self.flow(*flow)?.reviews.insert(reason, *open);
+                Ok(())
+            }
+            Entry::Parked { flow, parked } => {
+                self.flow(*flow)?.parked = *parked;
+                Ok(())
+            }
+            Entry::Claimed { flow, epoch, version } => self.claimed(*flow, *epoch, *version),
+            Entry::Step { flow, version, epoch, .. } => self.step(*flow, *version, *epoch),
+            Entry::Rejected { flow, why } => broken("I5", format!("flow {flow}: {why}")),
+            Entry::Call { .. } | Entry::Turn { .. } => Ok(()),
+            Entry::Stalled => self.stalled(),
+            Entry::Quiet => self.quiet(),
+        }
+    }
+
+    fn asked(&mut self, entry: &Entry) -> Verdict {
+        let Entry::Asked { code, key, customer, points, day, ends_at } = entry else {
+            return Ok(());
+        };
+        let wish = Wish {
+            key: *key,
+            customer: *customer,
+            points: *points,
+            day: *day,
+            ends_at: *ends_at,
+            ..Wish::default()
+        };
+        self.wishes.insert(code.clone(), wish);
+        Ok(())
+    }
+
+    fn read_of_order(&mut self, entry: &Entry) -> Verdict {
+        match entry {
             Entry::Ordered { order, credit, .. } => {
                 self.orders.insert(*order, orders::Order::of(*credit));
                 Ok(())
@@ -173,21 +202,7 @@ impl Auditor {
                 };
                 self.reverting(*flow, asked)
             }
-            Entry::Ledger { reference, points } => self.ledger(reference, *points),
-            Entry::Review { flow, reason, open } => {
-                self.flow(*flow)?.reviews.insert(reason, *open);
-                Ok(())
-            }
-            Entry::Parked { flow, parked } => {
-                self.flow(*flow)?.parked = *parked;
-                Ok(())
-            }
-            Entry::Claimed { flow, epoch, version } => self.claimed(*flow, *epoch, *version),
-            Entry::Step { flow, version, epoch, .. } => self.step(*flow, *version, *epoch),
-            Entry::Rejected { flow, why } => broken("I5", format!("flow {flow}: {why}")),
-            Entry::Call { .. } | Entry::Turn { .. } => Ok(()),
-            Entry::Stalled => self.stalled(),
-            Entry::Quiet => self.quiet(),
+            _ => Ok(()),
         }
     }
 

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 /// How many seeds, where nobody says.
-const SEEDS: u64 = 25;
+const SEEDS: u64 = 100;
 
 /// A database that can be closed and opened under the hands of its users. The simulator has one
 /// thread and no runtime: each call is waited for.
