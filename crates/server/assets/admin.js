@@ -79,6 +79,14 @@ if (again) {
   }, Number(again.dataset.again) * 1000);
 }
 
+// <input type="file" data-reads="ID">: the file's text goes into the field of that id.
+document.addEventListener("change", async (event) => {
+  const { reads } = event.target.dataset;
+  if (reads && event.target.files.length) {
+    document.getElementById(reads).value = await event.target.files[0].text();
+  }
+});
+
 // What was done is said for some seconds, and its name leaves the address.
 const toast = document.querySelector(".toast");
 if (toast) {

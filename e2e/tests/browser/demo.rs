@@ -116,6 +116,20 @@ impl Demo {
         Ok(request.send().await?.error_for_status()?.json().await?)
     }
 
+    /// A trial of taking those coupons back, and one that is not there: its id, once it is over.
+    pub async fn trial(&self, codes: &[String]) -> anyhow::Result<String> {
+        let codes: Vec<&str> = codes.iter().map(String::as_str).chain(["NONE"]).collect();
+        let body = json!({"codes": codes, "reason": "issued_in_error", "dry_run": true});
+        let job = self.staff("/coupons/cancel", body).await?;
+        let id = job["id"].as_str().context("a job")?.to_owned();
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        while self.get(&format!("/jobs/{id}")).await?["status"] != "completed" {
+            anyhow::ensure!(tokio::time::Instant::now() < deadline, "the trial is never over");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(id)
+    }
+
     /// The case that waits for a person, once there is one.
     pub async fn review(&self) -> anyhow::Result<String> {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(20);

@@ -6,6 +6,7 @@ use reqwest::{
     header::{COOKIE, HeaderMap, LOCATION, SET_COOKIE},
     redirect::Policy,
 };
+use serde::Serialize;
 use serde_json::{Value, json};
 
 pub struct Pages {
@@ -61,7 +62,7 @@ impl Pages {
         &self,
         cookie: &str,
         path: &str,
-        form: &[(&str, &str)],
+        form: &[(impl Serialize, impl Serialize)],
     ) -> anyhow::Result<Answer> {
         let url = format!("{}{path}", self.base);
         Self::answer(self.client.post(url).header(COOKIE, cookie).form(form)).await
@@ -74,7 +75,7 @@ impl Pages {
     }
 
     /// A coupon of 300 points of the customer's.
-    async fn convert(&self, customer: &str) -> anyhow::Result<String> {
+    pub async fn convert(&self, customer: &str) -> anyhow::Result<String> {
         let url = format!("{}/shop/demo/sign-in", self.base);
         let body = json!({"customer_id": customer});
         let token: Value = self.client.post(url).json(&body).send().await?.json().await?;
@@ -93,7 +94,7 @@ impl Pages {
     }
 
     /// Every movement of the customer's points, in the points book's own books.
-    async fn movements(&self, customer: &str) -> anyhow::Result<Vec<i64>> {
+    pub async fn movements(&self, customer: &str) -> anyhow::Result<Vec<i64>> {
         let url = format!("{}/sandbox/api/books", self.base);
         let books: Value = self.client.get(url).send().await?.json().await?;
         let movements = books["points"][customer]["movements"].as_array().cloned();
@@ -169,6 +170,9 @@ async fn nothing_inline_and_nothing_kept_by_the_browser() -> anyhow::Result<()> 
         ("/admin/coupons", 200),
         ("/admin/coupons?status=unused&sort=expiring&amount_from=1&amount_to=9.5", 400),
         ("/admin/expiring", 200),
+        ("/admin/jobs", 200),
+        ("/admin/jobs/new?code=A&code=B", 200),
+        ("/admin/jobs/none", 404),
         ("/admin/reviews", 200),
         ("/admin/reviews/none", 404),
         ("/admin/audit", 200),

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod admin_customers;
+mod admin_jobs;
 mod admin_pages;
 mod admin_people;
 mod audit_chain;

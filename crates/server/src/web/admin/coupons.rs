@@ -33,6 +33,8 @@ struct CouponsPage {
     /// Something beside the search does, so that the filters stand open.
     filtered: bool,
     clear: String,
+    /// Several may be chosen and cancelled together.
+    bulk: bool,
 }
 
 struct TabLink {
@@ -146,10 +148,11 @@ pub async fn list(
         cancel: may && item.status == Tab::Unused.as_str(),
         item,
     };
-    let rows = found.items.into_iter().map(row).collect();
+    let rows: Vec<Row> = found.items.into_iter().map(row).collect();
     show(&CouponsPage {
         tabs: tabs(&app, &page, &asked).await?,
         orders: orders(&page, &asked, &tab),
+        bulk: page.may(Act::Bulk) && rows.iter().any(|row| row.cancel),
         rows,
         next: found.next_cursor.map(|cursor| address(&asked, &tab, &cursor)),
         first: asked.cursor.as_ref().map(|_| address(&asked, &tab, "")),

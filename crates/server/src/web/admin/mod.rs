@@ -12,6 +12,8 @@ mod customers;
 mod expiring;
 pub mod forms;
 mod hold;
+mod job;
+mod jobs;
 mod mail;
 mod me;
 mod nav;
@@ -52,6 +54,7 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     };
     Router::new()
         .merge(people())
+        .merge(runs())
         .route("/admin/customers", get(customers::list))
         .route("/admin/customers/{id}", get(customer::see))
         .route("/admin/customers/{id}/grant", get(person::ask_grant).post(person::grant))
@@ -78,6 +81,16 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .layer(middleware::from_fn_with_state(Arc::clone(app), admit::admit))
         .layer(header(header::CONTENT_SECURITY_POLICY, POLICY))
         .layer(header(header::CACHE_CONTROL, "no-store"))
+}
+
+/// Runs over many coupons.
+fn runs() -> Router<Arc<App>> {
+    Router::new()
+        .route("/admin/jobs", get(jobs::list).post(jobs::begin))
+        .route("/admin/jobs/new", get(jobs::ask))
+        .route("/admin/jobs/{id}", get(job::see))
+        .route("/admin/jobs/{id}/pause", post(job::pause))
+        .route("/admin/jobs/{id}/resume", post(job::resume))
 }
 
 /// One's own account, and everybody's.

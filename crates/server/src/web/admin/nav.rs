@@ -24,6 +24,7 @@ pub const LINKS: &[Link] = &[
     link("/admin/coupons", "nav-coupons", Act::See),
     link("/admin/expiring", "nav-expiring", Act::See),
     link("/admin/customers", "nav-customers", Act::See),
+    link("/admin/jobs", "nav-jobs", Act::See),
     link("/admin/reviews", "nav-reviews", Act::See),
     link("/admin/audit", "nav-audit", Act::See),
     link("/admin/mail", "nav-mail", Act::See),

@@ -58,6 +58,16 @@ impl Page {
         self.t(&format!("role-{}", self.staff.role().as_str()))
     }
 
+    /// A text that takes a count.
+    pub fn with_count(&self, name: &str, count: &i64) -> String {
+        self.with(name, &[("count", &self.number(count))])
+    }
+
+    /// How a job stands.
+    pub fn job(&self, status: &str) -> String {
+        self.t(&format!("job-{status}"))
+    }
+
     /// `customer` and `system` in words, and a name as it is.
     pub fn actor(&self, by: &str) -> String {
         match by {

@@ -169,7 +169,8 @@ pub async fn detail(
     Ok(JobDetail { job: body(&job, staff.language), counts, rows, next_cursor })
 }
 
-async fn look(app: &App, staff: &Staff, id: &str) -> Result<Job, ApiError> {
+/// The shop's job of that id.
+pub async fn look(app: &App, staff: &Staff, id: &str) -> Result<Job, ApiError> {
     let id = FlowId::parse(id).ok_or_else(ApiError::not_found)?;
     let found = jobs::find(&app.database, staff.shop_id(), id).await?;
     found.ok_or_else(ApiError::not_found)
@@ -185,11 +186,16 @@ pub async fn list(
 ) -> Result<Json<Page<JobBody>>, ApiError> {
     staff.may(Act::See)?;
     let Query(page) = query.map_err(|error| ApiError::invalid(error.body_text()))?;
+    read(&app, &staff, &page).await.map(Json)
+}
+
+/// A page of jobs, newest first.
+pub async fn read(app: &App, staff: &Staff, page: &PageQuery) -> Result<Page<JobBody>, ApiError> {
     let (limit, before) = (page.limit(), page.before()?);
     let found = jobs::list(&app.database, staff.shop_id(), before, limit + 1).await?;
     let rows: Vec<(String, Job)> = found.into_iter().map(|job| (job.id.to_string(), job)).collect();
     let item = |(_, job): (String, Job)| body(&job, staff.language);
-    Ok(Json(Page::of(rows, limit, |(id, job)| (job.created_at, id), item)))
+    Ok(Page::of(rows, limit, |(id, job)| (job.created_at, id), item))
 }
 
 #[utoipa::path(get, path = "/admin/api/v1/jobs/{id}", tag = "staff", security(("staff" = [])),
@@ -247,12 +253,16 @@ fn plain(code: String) -> String {
     if code.starts_with(['=', '+', '-', '@']) { format!("'{code}") } else { code }
 }
 
-async fn turn(
+/// Pauses the job, or lets it go on.
+///
+/// # Errors
+/// `job-completed` where there is nothing left to pause.
+pub async fn turn(
     app: &Arc<App>,
     staff: &Staff,
     id: &str,
     to: Standing,
-) -> Result<Json<JobDetail>, ApiError> {
+) -> Result<JobDetail, ApiError> {
     staff.may(Act::Bulk)?;
     let job = look(app, staff, id).await?;
     let now = app.now();
@@ -282,7 +292,7 @@ async fn turn(
     if job.state == Standing::Completed {
         return Err(ApiError::new("job-completed", StatusCode::CONFLICT));
     }
-    Ok(Json(detail(app, staff, job, &RowQuery::default()).await?))
+    detail(app, staff, job, &RowQuery::default()).await
 }
 
 #[utoipa::path(post, path = "/admin/api/v1/jobs/{id}/pause", tag = "staff",
@@ -295,7 +305,7 @@ pub async fn pause(
     Path(id): Path<String>,
 ) -> Result<Json<JobDetail>, ApiError> {
     let turned = turn(&app, &staff, &id, Standing::Paused).await;
-    turned.map_err(|error| error.in_language(staff.language))
+    turned.map(Json).map_err(|error| error.in_language(staff.language))
 }
 
 #[utoipa::path(post, path = "/admin/api/v1/jobs/{id}/resume", tag = "staff",
@@ -308,5 +318,5 @@ pub async fn resume(
     Path(id): Path<String>,
 ) -> Result<Json<JobDetail>, ApiError> {
     let turned = turn(&app, &staff, &id, Standing::Running).await;
-    turned.map_err(|error| error.in_language(staff.language))
+    turned.map(Json).map_err(|error| error.in_language(staff.language))
 }
