@@ -18,6 +18,14 @@ impl Drop for Process {
 }
 
 impl Process {
+    /// Asks it to stop, and waits until it has.
+    pub fn stop(mut self) -> anyhow::Result<()> {
+        self.signal("TERM")?;
+        let status = self.0.wait()?;
+        anyhow::ensure!(status.success(), "it ended with {status}");
+        Ok(())
+    }
+
     /// Sends it a signal, such as `STOP`.
     pub fn signal(&self, name: &str) -> anyhow::Result<()> {
         let id = self.0.id().to_string();

@@ -10,6 +10,7 @@ use crate::{
 use anyhow::Context;
 use serde_json::Value;
 use std::{
+    process::Command,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -17,7 +18,10 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep},
+};
 
 const REPLICAS: usize = 3;
 
@@ -25,6 +29,7 @@ const REPLICAS: usize = 3;
 struct Cluster {
     _folder: TempDir,
     postgres: Postgres,
+    database: String,
     files: Vec<String>,
     bases: Vec<String>,
     running: Vec<Option<Process>>,
@@ -44,7 +49,7 @@ impl Cluster {
             bases.push(format!("http://127.0.0.1:{port}"));
             running.push(None);
         }
-        let mut cluster = Self { _folder: folder, postgres, files, bases, running };
+        let mut cluster = Self { _folder: folder, postgres, database, files, bases, running };
         for n in 0..REPLICAS {
             cluster.run(n)?;
         }
@@ -102,5 +107,64 @@ async fn replicas_die_and_sleep_and_nothing_is_lost_or_twice() -> anyhow::Result
     quiet(&client, &cluster.bases[0]).await?;
     let told: Vec<Value> = told.lock().unwrap_or_else(PoisonError::into_inner).clone();
     println!("{} conversions", told.len());
+    agree(&client, &sandbox, &told).await
+}
+
+/// What the next version's migration does before its processes start beside this one's: it only
+/// adds. (A release that takes something away comes after the last process that knew it.)
+const NEXT_VERSION: &str = "
+    ALTER TABLE flow ADD COLUMN next_version TEXT;
+    ALTER TABLE coupon ADD COLUMN next_version BIGINT NOT NULL DEFAULT 0;
+    CREATE TABLE next_version (id BIGINT NOT NULL PRIMARY KEY);
+    CREATE INDEX flow_next_version ON flow (next_version);
+    INSERT INTO schema_migration VALUES ('9999_next_version', 'x', 0)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_goes_from_replica_to_replica() -> anyhow::Result<()> {
+    let client = reqwest::Client::new();
+    let (_sandbox, sandbox) = other_side(&client).await?;
+    let mut cluster = Cluster::start(&sandbox)?;
+    let (stop, told) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
+    let done = || told.lock().unwrap_or_else(PoisonError::into_inner).len();
+    let mut clients = JoinSet::new();
+    for id in FIRST_CUSTOMER..FIRST_CUSTOMER + CLIENTS {
+        let token = token(&cluster.files[0], id)?;
+        let (stop, told) = (Arc::clone(&stop), Arc::clone(&told));
+        clients.spawn(customer(id, cluster.bases.clone(), token, stop, told));
+    }
+    let more = async |what: &str| -> anyhow::Result<()> {
+        let (before, deadline) = (done(), Instant::now() + Duration::from_secs(60));
+        while done() < before + 20 {
+            anyhow::ensure!(Instant::now() < deadline, "nothing was converted {what}");
+            sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    };
+    more("at first").await?;
+    for n in 0..REPLICAS {
+        let stopping = cluster.running[n].take().context("a replica that runs")?;
+        let stopped = tokio::task::spawn_blocking(move || stopping.stop());
+        more("while one stops").await?;
+        stopped.await??;
+        cluster.run(n)?;
+        more("with it back").await?;
+    }
+    let (database, connection) =
+        tokio_postgres::connect(&cluster.database, tokio_postgres::NoTls).await?;
+    tokio::spawn(connection);
+    database.batch_execute(NEXT_VERSION).await?;
+    more("on the next version's schema").await?;
+    let old = Command::new(env!("CARGO_BIN_EXE_kaeru"))
+        .args(["migrate", "--config", &cluster.files[0]])
+        .output()?;
+    let said = String::from_utf8_lossy(&old.stderr);
+    assert!(!old.status.success() && said.contains("newer version"), "{said}");
+
+    stop.store(true, Ordering::Relaxed);
+    while let Some(done) = clients.join_next().await {
+        done??;
+    }
+    quiet(&client, &cluster.bases[0]).await?;
+    let told: Vec<Value> = told.lock().unwrap_or_else(PoisonError::into_inner).clone();
     agree(&client, &sandbox, &told).await
 }
