@@ -7,6 +7,7 @@ use crate::{
     config::{Config, ShopConfig, ShopMail, Signals},
     http_client,
     mail::Mailer,
+    oidc,
     points::{self, http::HttpPoints},
     shopify::Shopify,
     store::{Database, Journal, lineage, reads::Reads},
@@ -86,6 +87,8 @@ pub struct App {
     /// Wakes whoever waits for nothing but the end.
     pub stopped: Notify,
     pub demo: bool,
+    /// The staff's identity provider.
+    pub oidc: Option<oidc::Provider>,
     /// Where the audit log's seals are written down outside the database.
     pub checkpoints: Option<PathBuf>,
 }
@@ -132,6 +135,7 @@ impl App {
         let restored_at = lineage::last(&database, lineage::RESTORED).await?;
         let mailer = config.mail.map(Mailer::open).transpose().context("mail")?;
         let client = http_client::http_client();
+        let oidc = config.oidc.map(|settings| oidc::Provider::new(settings, client.clone()));
         let shops: BTreeMap<ShopId, Shop> = config
             .shops
             .into_iter()
@@ -169,6 +173,7 @@ impl App {
             stopping: AtomicBool::new(false),
             stopped: Notify::new(),
             demo,
+            oidc,
             checkpoints: config.checkpoints,
         }))
     }

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+mod oidc;
 mod points;
 mod signals;
 
@@ -30,6 +31,7 @@ pub struct File {
     pub mail: Option<MailFile>,
     #[serde(default)]
     pub audit: Audit,
+    pub oidc: Option<oidc::OidcFile>,
     pub shop: Vec<ShopFile>,
 }
 
@@ -192,6 +194,8 @@ pub struct Config {
     pub database: Location,
     /// Without it nothing is mailed.
     pub mail: Option<crate::mail::Settings>,
+    /// Left out: staff sign in with passwords only.
+    pub oidc: Option<crate::oidc::Settings>,
     /// Where the audit log's seals are written down outside the database.
     pub checkpoints: Option<PathBuf>,
     pub shops: Vec<ShopConfig>,
@@ -268,7 +272,8 @@ fn check(file: File) -> anyhow::Result<Config> {
     }
     let mail = file.mail.map(check_mail).transpose().context("mail")?;
     let checkpoints = file.audit.checkpoints;
-    Ok(Config { listen: file.server.listen, public_url, database, mail, checkpoints, shops })
+    let oidc = file.oidc.map(|file| oidc::check(file, &public_url)).transpose().context("oidc")?;
+    Ok(Config { listen: file.server.listen, public_url, database, mail, oidc, checkpoints, shops })
 }
 
 fn check_mail(file: MailFile) -> anyhow::Result<crate::mail::Settings> {

@@ -13,6 +13,7 @@ pub mod ids;
 pub mod jobs;
 pub mod mail;
 pub mod merge;
+pub mod oidc;
 pub mod orders;
 mod outcome;
 pub mod points;

@@ -27,6 +27,7 @@ sign-in-title = Sign in
 sign-in-email = E-mail address
 sign-in-password = Password
 sign-in-second = I have a second factor
+sign-in-provider = Sign in with { $name }
 sign-in-code = Code from the app
 sign-in-shop = Shop
 sign-in-submit = Sign in

@@ -27,6 +27,7 @@ sign-in-title = ログイン
 sign-in-email = メールアドレス
 sign-in-password = パスワード
 sign-in-second = 二段階認証を設定している方
+sign-in-provider = { $name }でログイン
 sign-in-code = アプリに表示された確認コード
 sign-in-shop = ショップ
 sign-in-submit = ログイン

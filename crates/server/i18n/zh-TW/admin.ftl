@@ -27,6 +27,7 @@ sign-in-title = 登入
 sign-in-email = 電子郵件
 sign-in-password = 密碼
 sign-in-second = 已設定兩步驟驗證
+sign-in-provider = 用 { $name } 登入
 sign-in-code = 驗證應用程式的代碼
 sign-in-shop = 商店
 sign-in-submit = 登入

@@ -75,18 +75,8 @@ impl Stand {
 
     /// A staff member's token.
     fn staff(&self) -> anyhow::Result<String> {
-        let account = ["--shop", "main", "--email", "a@example.test", "--config", &self.file];
-        let add = ["staff", "add", "--name", "A", "--role", "ec_admin"];
-        let mut child = Command::new(env!("CARGO_BIN_EXE_kaeru"))
-            .args(add)
-            .args(account)
-            .stdin(std::process::Stdio::piped())
-            .stdout(std::process::Stdio::null())
-            .spawn()?;
-        let mut input = child.stdin.take().context("stdin")?;
-        std::io::Write::write_all(&mut input, b"a password of some length\n")?;
-        drop(input);
-        anyhow::ensure!(child.wait()?.success(), "staff add");
+        add_staff(&self.file)?;
+        let account = ["--shop", "main", "--email", STAFF, "--config", &self.file];
         let said = self.must(&[&["staff", "token", "--name", "t"], &account[..]].concat())?;
         Ok(said.trim().to_owned())
     }
@@ -142,6 +132,24 @@ impl Stand {
         }
         Ok(moved)
     }
+}
+
+pub const STAFF: &str = "a@example.test";
+
+/// Adds an account, as an operator does.
+pub fn add_staff(file: &str) -> anyhow::Result<()> {
+    let account = ["--shop", "main", "--email", STAFF, "--config", file];
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kaeru"))
+        .args(["staff", "add", "--name", "A", "--role", "ec_admin"])
+        .args(account)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()?;
+    let mut input = child.stdin.take().context("stdin")?;
+    std::io::Write::write_all(&mut input, b"a password of some length\n")?;
+    drop(input);
+    anyhow::ensure!(child.wait()?.success(), "staff add");
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,6 +21,7 @@ mod jobs;
 mod kill;
 mod laws;
 mod ledger;
+mod oidc;
 mod outbox;
 mod postgres;
 mod postgres_races;

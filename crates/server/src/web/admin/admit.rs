@@ -22,7 +22,7 @@ use serde::Deserialize;
 use std::sync::Arc;
 
 /// Pages that need nobody to be signed in.
-const OPEN: [&str; 1] = ["/admin/sign-in"];
+const OPEN: [&str; 3] = ["/admin/sign-in", "/admin/oidc/start", "/admin/oidc/callback"];
 
 #[derive(Template)]
 #[template(path = "admin/problem.html")]

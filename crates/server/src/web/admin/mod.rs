@@ -17,6 +17,7 @@ mod jobs;
 mod mail;
 mod me;
 mod nav;
+mod oidc;
 mod overview;
 mod page;
 mod person;
@@ -75,6 +76,8 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/admin/mail/{id}", get(mail::see))
         .route("/admin/mail/{id}/resend", post(mail::resend))
         .route("/admin/sign-in", get(sign_in::ask).post(sign_in::begin))
+        .route("/admin/oidc/start", get(oidc::start))
+        .route("/admin/oidc/callback", get(oidc::callback))
         .route("/admin/sign-out", post(sign_in::end))
         .route("/admin/{*elsewhere}", any(nowhere))
         .layer(DefaultBodyLimit::max(LARGEST_FORM))

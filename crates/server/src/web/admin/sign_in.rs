@@ -3,6 +3,7 @@
 use super::{Page, forms, page::Said, show};
 use crate::{
     app::App,
+    oidc::Provider,
     web::{
         api::session::{self, SignIn},
         auth_staff,
@@ -32,6 +33,8 @@ struct SignInPage {
     second_factor: bool,
     several_shops: bool,
     shops: Vec<String>,
+    /// What leads to the identity provider: its text and its address.
+    provider: Option<(String, String)>,
     languages: Vec<(&'static str, &'static str, String)>,
 }
 
@@ -54,7 +57,7 @@ pub struct Sent {
 }
 
 /// Pages of ours only: a link to the sign-in must not lead anywhere else afterwards.
-fn next(wanted: Option<&str>) -> &str {
+pub fn next(wanted: Option<&str>) -> &str {
     let ours = |path: &&str| *path == "/admin" || path.starts_with("/admin/");
     wanted.filter(ours).unwrap_or("/admin")
 }
@@ -78,9 +81,15 @@ fn keep(language: Language) -> [(HeaderName, String); 1] {
 }
 
 fn form(app: &App, language: Language, next: String) -> SignInPage {
+    let start = forms::address("/admin/oidc/start", &[("next", &next)]);
+    let named = |oidc: &Provider| {
+        language.text_with("sign-in-provider", &[("name", oidc.settings.label.as_str())])
+    };
+    let provider = app.oidc.as_ref().map(|oidc| (named(oidc), start));
     SignInPage {
         languages: languages(&next),
         language,
+        provider,
         problem: None,
         next,
         email: String::new(),
@@ -107,6 +116,19 @@ pub async fn ask(
         Some(language) => (keep(language), answer).into_response(),
         None => answer,
     })
+}
+
+/// The page again, saying what was wrong.
+pub fn refuse(
+    app: &App,
+    headers: &HeaderMap,
+    error: &ApiError,
+    next: &str,
+) -> Result<Response, ApiError> {
+    let language = language(app, headers);
+    let problem = Some(Said::of(error, language));
+    let page = SignInPage { problem, ..form(app, language, next.to_owned()) };
+    Ok((error.status, show(&page)?).into_response())
 }
 
 pub async fn begin(

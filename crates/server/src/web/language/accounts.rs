@@ -21,6 +21,20 @@ pub fn english(code: &str) -> Option<Text> {
         "sign-in-failed" => {
             ("Could not sign in", "The e-mail address, the password or the code is wrong.")
         }
+        "provider-failed" => (
+            "Could not sign in there",
+            "The identity provider could not be asked, or what it said does not fit. Try again, or \
+             sign in with the password.",
+        ),
+        "provider-unknown-account" => (
+            "No account here",
+            "The identity provider knows you, and no account here has that e-mail address. Ask an \
+             administrator.",
+        ),
+        "provider-several-shops" => (
+            "Several accounts",
+            "That e-mail address works for several shops. Sign in with the password, and choose.",
+        ),
         _ => return None,
     })
 }
@@ -46,6 +60,18 @@ pub fn japanese(code: &str) -> Option<Text> {
         "sign-in-failed" => {
             ("ログインできません", "メールアドレス、パスワード、または確認コードが違います。")
         }
+        "provider-failed" => (
+            "ログインできませんでした",
+            "認証サービスを確認できませんでした。もう一度お試しいただくか、パスワードでログインしてください。",
+        ),
+        "provider-unknown-account" => (
+            "アカウントがありません",
+            "このメールアドレスのアカウントは登録されていません。管理者にご相談ください。",
+        ),
+        "provider-several-shops" => (
+            "アカウントが複数あります",
+            "複数のショップで使われているメールアドレスです。パスワードでログインしてください。",
+        ),
         _ => return None,
     })
 }
@@ -58,6 +84,11 @@ pub fn chinese(code: &str) -> Option<Text> {
         "sign-in-needed" => ("請先登入", "權杖不能變更帳號，請用密碼登入。"),
         "not-permitted" => ("沒有權限", "您的角色不能執行這項操作，請洽管理員。"),
         "sign-in-failed" => ("無法登入", "電子郵件、密碼或驗證碼不正確。"),
+        "provider-failed" => ("無法登入", "無法向身分驗證服務確認。請再試一次，或改用密碼登入。"),
+        "provider-unknown-account" => ("沒有帳號", "這個電子郵件沒有帳號，請洽管理員。"),
+        "provider-several-shops" => {
+            ("有多個帳號", "這個電子郵件用於多家商店，請用密碼登入並選擇商店。")
+        }
         _ => return None,
     })
 }
