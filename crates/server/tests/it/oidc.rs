@@ -21,10 +21,11 @@ use std::{
 
 /// PKCS #8 in base64, made for this test with `openssl ecparam -name prime256v1 -genkey`; good for
 /// nothing else.
-const KEY: &str = "\
-    MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgVlvpEOVQueYFBBTW \
-    YcuIxxOPPK8wSUzyJHyzVSJHO9KhRANCAARWECVSfVB4SKobqtYLDoKyqMYWr3cZ \
-    MhK65ICMRyqMdk6KlMMMq86+ghj6qBtWy951YXIZMuX/KrBgmAw7d05P";
+const KEY: [&str; 3] = [
+    "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgVlvpEOVQueYFBBTW",
+    "YcuIxxOPPK8wSUzyJHyzVSJHO9KhRANCAARWECVSfVB4SKobqtYLDoKyqMYWr3cZ",
+    "MhK65ICMRyqMdk6KlMMMq86+ghj6qBtWy951YXIZMuX/KrBgmAw7d05P",
+];
 
 /// What its token endpoint answers next.
 type Token = Arc<Mutex<String>>;
@@ -55,7 +56,7 @@ async fn provider(token: Token) -> anyhow::Result<String> {
 }
 
 fn key() -> anyhow::Result<EncodingKey> {
-    Ok(EncodingKey::from_ec_der(&STANDARD.decode(KEY)?))
+    Ok(EncodingKey::from_ec_der(&STANDARD.decode(KEY.concat())?))
 }
 
 /// Signed with a header of that kind, by the provider's key or by a shared secret.
