@@ -28,6 +28,10 @@ pub enum Problem {
     OrderBusy,
     /// Everything that was chosen is back already, or on its way.
     AlreadyReverted,
+    /// Nothing that was chosen can come back.
+    NothingToRevert,
+    /// The order stands: what paid for it does not come back.
+    OrderStands,
     /// Shopify does not cancel this order.
     OrderNotCancellable,
     /// The order was cancelled before.
@@ -57,6 +61,8 @@ impl Problem {
             Problem::CouponBusy => "coupon-busy",
             Problem::OrderBusy => "order-busy",
             Problem::AlreadyReverted => "already-reverted",
+            Problem::NothingToRevert => "nothing-to-revert",
+            Problem::OrderStands => "order-not-cancelled",
             Problem::OrderNotCancellable => "order-not-cancellable",
             Problem::OrderAlreadyCancelled => "order-already-cancelled",
             Problem::CreditExpired => "credit-expired",

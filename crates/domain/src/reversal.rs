@@ -59,6 +59,8 @@ pub struct Terms {
     /// `None`: the order is cancelled already, or stays.
     pub cancel: Option<Cancel>,
     pub items: Vec<Item>,
+    /// Until when Shopify may give credit back by itself: what is missing before is waited for.
+    pub reverts_by: At,
     /// Whether the customer is written to.
     pub notify: bool,
     pub at: At,
@@ -259,11 +261,12 @@ impl Reversal {
         now: At,
     ) -> Option<Next> {
         let reason = Reason::CreditsUnknown;
-        let Some(Item::Credit { payment, amount, .. }) = self.current() else { return None };
+        if !self.current().is_some_and(Item::is_credit) {
+            return None;
+        }
         Some(match input {
             Input::Reverted(reverted) => {
-                let back = reverted.iter().filter(|(of, _)| of == payment);
-                let gap = amount.minor - back.map(|(_, minor)| *minor).sum::<i64>();
+                let gap = self.missing(reverted);
                 let facts = closed(told, reason);
                 if gap <= 0 {
                     return Some(self.item_done(

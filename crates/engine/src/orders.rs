@@ -20,6 +20,8 @@ use std::time::Duration;
 pub const CREDIT_HORIZON: Duration = Duration::from_secs(600);
 /// How far Shopify's clock and ours may stand apart.
 const SKEW: Duration = Duration::from_secs(5);
+/// How often it is looked for credit that Shopify may give back by itself.
+const REVERT_LOOK: Duration = Duration::from_secs(5);
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 
 impl Engine {
@@ -39,7 +41,7 @@ impl Engine {
                 self.follow(peers, flow, since, told, fresh, limit).await
             }
             Effect::LookCredits => match peers.orders.reverted(&flow.terms.order, limit).await {
-                Answer::Done(reverted) => Outcome::Input(Input::Reverted(reverted)),
+                Answer::Done(reverted) => self.reverted(flow, reverted),
                 answer => unanswered(answer),
             },
             // Found in this state by a claim: whoever committed it may have sent it.
@@ -59,6 +61,15 @@ impl Engine {
             },
             _ => nothing_to_send(),
         }
+    }
+
+    /// What is missing may still come back by itself: it is waited for.
+    fn reverted(&self, flow: &Reversal, reverted: Vec<(u64, i64)>) -> Outcome {
+        let (now, by) = (self.clock.now(), flow.terms.reverts_by);
+        if now < by && flow.missing(&reverted) > 0 {
+            return Outcome::Wait { until: now.plus(REVERT_LOOK).min(by) };
+        }
+        Outcome::Input(Input::Reverted(reverted))
     }
 
     /// Shopify's job is asked again and again, less and less often.

@@ -239,7 +239,7 @@ async fn answered(
     }
 }
 
-async fn begin(
+pub(crate) async fn begin(
     app: &App,
     flow: Flow,
     request: Option<Request>,

@@ -168,8 +168,9 @@ async fn demo_in(port: u16, folder: &Path) -> anyhow::Result<()> {
     let peers = bind(SocketAddr::from((localhost, 0))).await?;
     let peers_at = peers.local_addr()?;
     let journal = Some(folder.join("sandbox.jsonl"));
-    let sandbox =
-        sandbox::Sandbox::open(sandbox::Options { journal, ..sandbox::Options::default() })?;
+    let webhook_url = Some(format!("http://{service}/webhooks/shopify/main"));
+    let options = sandbox::Options { journal, webhook_url, ..sandbox::Options::default() };
+    let sandbox = sandbox::Sandbox::open(options)?;
     let (other_side, switchboard) = (sandbox.router(), sandbox.switchboard());
     tokio::spawn(async move { axum::serve(peers, other_side).await });
     let file = folder.join("kaeru.toml");
@@ -255,6 +256,7 @@ locale = "ja"
 base_url = "http://{peers}"
 api_version = "2026-10"
 access_token = "demo-shopify-token"
+webhook_secret = "demo-webhook-secret"
 
 [shop.points]
 kind = "http"
@@ -266,6 +268,9 @@ lookup = true
 
 [shop.mail]
 remind_days = [30, 7]
+
+[shop.reversals]
+shopify_reverts = "3s"
 
 [shop.customers]
 jwt_secret = "{secret}"

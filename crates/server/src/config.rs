@@ -16,6 +16,7 @@ use std::{
 
 mod oidc;
 mod points;
+mod reversals;
 mod signals;
 
 pub use signals::Signals;
@@ -93,6 +94,8 @@ pub struct ShopFile {
     pub mail: ShopMail,
     #[serde(default)]
     pub signals: Signals,
+    #[serde(default)]
+    pub reversals: reversals::ReversalsFile,
     pub customers: CustomersFile,
 }
 
@@ -180,6 +183,7 @@ pub struct ShopConfig {
     pub rules: Rules,
     pub mail: ShopMail,
     pub signals: Signals,
+    pub reversals: crate::reversals::Settings,
     pub jwt_secret: SecretString,
     /// Any of them may have signed a webhook: two while a secret is being replaced.
     pub webhook_secrets: Vec<SecretString>,
@@ -345,6 +349,7 @@ fn check_shop(shop: ShopFile) -> anyhow::Result<ShopConfig> {
         linger: crate::shopify::Linger::default(),
     };
     let points = points::check(shop.points).context("points")?;
+    let reversals = reversals::check(&shop.reversals).context("reversals")?;
     let id = ShopId(shop.id);
     let (domain, locale) = (shop.domain, shop.locale);
     Ok(ShopConfig {
@@ -355,6 +360,7 @@ fn check_shop(shop: ShopFile) -> anyhow::Result<ShopConfig> {
         rules,
         mail,
         signals,
+        reversals,
         jwt_secret,
         webhook_secrets,
         shopify,

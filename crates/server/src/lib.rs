@@ -18,6 +18,7 @@ pub mod orders;
 mod outcome;
 pub mod points;
 pub mod reconcile;
+pub mod reversals;
 pub mod sealer;
 pub mod secrets;
 pub mod shopify;

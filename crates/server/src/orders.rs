@@ -4,6 +4,7 @@ use crate::{
     app::{App, Shop},
     http_client::Deadline,
     outcome::Stop,
+    reversals,
     store::orders::{self, Seen},
     webhooks::{self, Trouble},
 };
@@ -32,7 +33,10 @@ pub async fn heard(app: &Arc<App>, shop: &Shop, seen: Seen) -> Result<(), Troubl
     let (id, credit) = (seen.id.clone(), seen.credit);
     webhooks::note_uses(app, &shop.id, &seen).await?;
     orders::keep(&app.database, &shop.id, seen, app.now()).await?;
-    if credit { look_again(app, shop, &id).await } else { Ok(()) }
+    if credit {
+        look_again(app, shop, &id).await?;
+    }
+    Ok(reversals::automatic(app, shop, id.as_str()).await?)
 }
 
 /// Reads the order's payments with store credit: no webhook tells them.
@@ -55,7 +59,7 @@ pub async fn fetch(app: &Arc<App>, shop: &Shop, id: &OrderId) -> Result<(), Trou
     if !payments.is_empty() {
         orders::keep_credits(&app.database, &shop.id, id, payments, app.now()).await?;
     }
-    Ok(())
+    Ok(reversals::automatic(app, shop, id.as_str()).await?)
 }
 
 /// Reads every order that changed since the last time and is not known so.

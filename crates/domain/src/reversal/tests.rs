@@ -36,6 +36,7 @@ fn reversal(cancel: bool, items: Vec<Item>) -> Reversal {
         order: OrderId::from("6100000000001"),
         name: "#1001".to_owned(),
         placed_at: NOW,
+        reverts_by: NOW,
         by: Actor::Staff { id: 1, name: "Sato".to_owned() },
         cancel: cancel.then_some(wish),
         items,

@@ -48,6 +48,13 @@ impl Reversal {
         }
     }
 
+    /// Of the credit under way, in minor units: what Shopify has not given back by itself.
+    pub fn missing(&self, reverted: &[(u64, i64)]) -> i64 {
+        let Some(Item::Credit { payment, amount, .. }) = self.current() else { return 0 };
+        let back = reverted.iter().filter(|(of, _)| of == payment);
+        amount.minor - back.map(|(_, minor)| *minor).sum::<i64>()
+    }
+
     pub fn pending(&self) -> Pending {
         let credit = self.current().is_some_and(Item::is_credit);
         match &self.state {

@@ -319,7 +319,11 @@ async fn take<T: Tx>(
         Some(status) => return Ok(Some(Begun::Refused(status.objection()))),
         None => return Ok(Some(Begun::Refused(Problem::CouponBusy))),
     };
-    let values = values![shop, code, status.as_str(), to.as_str(), start.id, start.now];
+    let ended = match &start.flow {
+        Flow::Ending(flow) => Some(flow.terms.at),
+        _ => None,
+    };
+    let values = values![shop, code, status.as_str(), to.as_str(), start.id, start.now, ended];
     let taken = tx.run(&[Statement { sql: sql::COUPON_TAKE, values: values.to_vec() }]).await?;
     Ok((taken == 0).then_some(Begun::Refused(Problem::CouponBusy)))
 }

@@ -145,7 +145,8 @@ pub struct Coupon {
     pub honoured_expiry: Option<At>,
     /// The customer at the points book, as the conversion knew it.
     pub terms: domain::Terms,
-    /// What the coupon itself still allows: two orders may name it.
+    /// What the coupon itself still allows: two orders may name it, and one whose points came
+    /// back by a cancellation allows nothing.
     pub open: i64,
 }
 
@@ -193,7 +194,9 @@ pub async fn find(
     let key = || values![shop.0.clone(), of.id.0.clone()].to_vec();
     let sql = "SELECT c.code, c.points, coupon.amount, c.taken, c.returned, c.parts, \
         c.original_expiry, c.requested_expiry, c.honoured_expiry, flow.terms, \
-        coupon.points - coupon.reverted FROM order_coupon AS c \
+        CASE WHEN coupon.used_in IS NULL \
+        OR coupon.status IN ('cancelling', 'cancelled', 'pending', 'void') THEN 0 \
+        ELSE coupon.points - coupon.reverted END FROM order_coupon AS c \
         JOIN coupon ON coupon.shop = c.shop AND coupon.code = c.code \
         JOIN flow ON flow.id = coupon.flow \
         WHERE c.shop = ?1 AND c.order_id = ?2 ORDER BY c.code";

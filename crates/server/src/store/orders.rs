@@ -303,7 +303,7 @@ pub async fn keep_read_to(database: &Database, shop: &ShopId, at: At) -> Result<
 const SET_STATUS: &str = "UPDATE orders SET status = ?3, cancelled_at = CASE \
     WHEN ?3 = 'cancelled' THEN coalesce(cancelled_at, ?4) ELSE NULL END, \
     updated_at = CASE WHEN ?4 > updated_at THEN ?4 ELSE updated_at END \
-    WHERE shop = ?1 AND id = ?2 AND channel <> 'shopify'";
+    WHERE shop = ?1 AND id = ?2 AND channel <> 'shopify' AND busy = 0";
 
 struct SetStatus {
     shop: ShopId,
@@ -328,7 +328,8 @@ impl Work for SetStatus {
     }
 }
 
-/// Sets the status of another channel's order. False where there is none.
+/// Sets the status of another channel's order. False where there is none, or a reversal works on
+/// it.
 pub async fn set_status(
     database: &Database,
     shop: &ShopId,

@@ -10,9 +10,9 @@ use domain::{
 };
 use engine::store::{Begun, Row};
 
-/// ?4: for a cancellation only where it stands.
+/// ?4: for a cancellation only where it stands; else only where it does not.
 const ORDER_TAKE: &str = "UPDATE orders SET act = ?3, busy = 1 WHERE shop = ?1 AND id = ?2 \
-    AND (?4 = 0 OR status <> 'cancelled') AND busy = 0";
+    AND CASE WHEN status = 'cancelled' THEN 0 ELSE 1 END = ?4 AND busy = 0";
 const ORDER_FREE: &str = "UPDATE orders SET busy = 0 WHERE shop = ?1 AND id = ?2 AND act = ?3";
 
 const ORDER_STATE: &str = "SELECT status FROM orders WHERE shop = ?1 AND id = ?2";
@@ -91,8 +91,11 @@ pub async fn take<T: Tx>(
     if !one(tx, Statement { sql: ORDER_TAKE, values }).await? {
         let found = tx.row(ORDER_STATE, &values![shop, order]).await?;
         let cancelled = matches!(&found, Some(line) if line.text(0)? == "cancelled");
-        let twice = cancelled && terms.cancel.is_some();
-        return refused(if twice { Problem::OrderAlreadyCancelled } else { Problem::OrderBusy });
+        return refused(match (cancelled, &terms.cancel) {
+            (true, Some(_)) => Problem::OrderAlreadyCancelled,
+            (false, None) => Problem::OrderStands,
+            (true, None) | (false, Some(_)) => Problem::OrderBusy,
+        });
     }
     let mut credits = false;
     for item in &terms.items {

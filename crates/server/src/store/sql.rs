@@ -68,8 +68,10 @@ pub const COUPON_SEARCHABLE: &str = "INSERT INTO coupon_search (code, shop) VALU
 pub const COUPON_STAND: &str =
     "UPDATE coupon SET status = ?3, ended_at = ?4 WHERE shop = ?1 AND code = ?2";
 
-/// For an act, ?5, where the coupon stands in ?3 and no flow that is under way works on it.
-pub const COUPON_TAKE: &str = "UPDATE coupon SET status = ?4, act = ?5, acted_at = ?6 \
+/// For an act, ?5, where the coupon stands in ?3 and no flow that is under way works on it. ?7:
+/// when it ended, where the act is its end.
+pub const COUPON_TAKE: &str = "UPDATE coupon SET status = ?4, act = ?5, acted_at = ?6, \
+    ended_at = coalesce(?7, ended_at) \
     WHERE shop = ?1 AND code = ?2 AND status = ?3 AND NOT EXISTS \
     (SELECT 1 FROM flow \
     WHERE due_at IS NOT NULL AND (flow.id = coupon.flow OR flow.id = coupon.act))";

@@ -81,6 +81,8 @@ impl ApiError {
             | Problem::CouponBusy
             | Problem::OrderBusy
             | Problem::AlreadyReverted
+            | Problem::NothingToRevert
+            | Problem::OrderStands
             | Problem::OrderNotCancellable
             | Problem::OrderAlreadyCancelled
             | Problem::CreditExpired

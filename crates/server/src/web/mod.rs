@@ -14,6 +14,7 @@ mod language;
 pub mod moments;
 mod openapi;
 mod ops;
+mod reversal;
 pub mod storefront;
 pub mod till;
 mod webhooks;

@@ -252,7 +252,7 @@ async fn two_managers_at_once_refund_once() -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn all_well(mut cases: JoinSet<(String, anyhow::Result<()>)>) {
+pub async fn all_well(mut cases: JoinSet<(String, anyhow::Result<()>)>) {
     let mut broken = Vec::new();
     while let Some(done) = cases.join_next().await {
         let (name, outcome) = done.expect("a case that ends");

@@ -110,7 +110,14 @@ impl World {
             },
             self.peers.clone(),
         );
-        let shopify = Shopify::new(
+        let shopify = self.shopify();
+        let orders: Arc<Shopify> = Arc::clone(&shopify);
+        Peers { points: Arc::new(points), coupons: shopify, orders }
+    }
+
+    /// Kaeru's own client of this Shopify.
+    pub fn shopify(&self) -> Arc<Shopify> {
+        Arc::new(Shopify::new(
             ShopifySettings {
                 base_url: self.base.clone(),
                 api_version: "2026-10".to_owned(),
@@ -122,10 +129,7 @@ impl World {
                 linger: Linger::default(),
             },
             self.peers.clone(),
-        );
-        let shopify = Arc::new(shopify);
-        let orders: Arc<Shopify> = Arc::clone(&shopify);
-        Peers { points: Arc::new(points), coupons: shopify, orders }
+        ))
     }
 }
 

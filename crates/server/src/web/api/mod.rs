@@ -17,8 +17,12 @@ pub mod lots;
 pub mod mails;
 pub mod me;
 pub mod merge;
+pub mod order;
+pub mod order_status;
+pub mod orders;
 pub mod person;
 pub mod reports;
+pub mod revert;
 pub mod reviews;
 pub mod session;
 pub mod tokens;
@@ -59,6 +63,11 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/coupons/{code}/hold", post(hold::hold))
         .route("/coupons/{code}/release", post(hold::release))
         .route("/coupons/{code}/confirm", post(hold::confirm))
+        .route("/orders", get(orders::list))
+        .route("/orders/{id}", get(order::show))
+        .route("/orders/{id}/revert", post(revert::revert))
+        .route("/orders/{id}/cancel", post(revert::cancel))
+        .route("/orders/{id}/status", post(order_status::set))
         .route("/reviews", get(reviews::list))
         .route("/reviews/{id}/settle", post(reviews::settle))
         .route("/reports/coupons", get(reports::coupons))

@@ -15,6 +15,9 @@ pub fn english(code: &str) -> Option<Text> {
             "What was chosen is back already, or on its way. Look at the order again.",
         ),
         "nothing-to-revert" => ("Nothing to give back", "Nothing that was chosen can come back."),
+        "order-not-cancelled" => {
+            ("The order stands", "Cancel it first: then what was applied to it can come back.")
+        }
         "order-not-cancellable" => (
             "Not cancelled",
             "Shopify does not cancel this order. Nothing was given back. Look at it in Shopify.",
@@ -44,6 +47,9 @@ pub fn japanese(code: &str) -> Option<Text> {
         "nothing-to-revert" => {
             ("返還するものがありません", "選択した分に返還できるものがありません。")
         }
+        "order-not-cancelled" => {
+            ("キャンセルされていません", "先に注文をキャンセルしてから返還してください。")
+        }
         "order-not-cancellable" => (
             "キャンセルできません",
             "Shopifyがこの注文をキャンセルしませんでした。何も返還していません。",
@@ -71,6 +77,7 @@ pub fn chinese(code: &str) -> Option<Text> {
         }
         "already-reverted" => ("已返還", "所選項目已返還，或正在返還。請再看一次訂單。"),
         "nothing-to-revert" => ("沒有可返還的項目", "所選項目都無法返還。"),
+        "order-not-cancelled" => ("訂單尚未取消", "請先取消訂單，再返還已套用的項目。"),
         "order-not-cancellable" => ("無法取消", "Shopify 沒有取消這筆訂單，也沒有返還任何項目。"),
         "order-already-cancelled" => ("已取消", "這筆訂單已經取消。請改為返還已套用的項目。"),
         "credit-expired" => ("已過期", "所選項目已過期。請延長期限，或不要選取。"),

@@ -1,0 +1,34 @@
+//! `[shop.reversals]`: what comes back with a cancelled order, and who decides.
+
+use super::span;
+use crate::reversals::Settings;
+use anyhow::{Context, bail};
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReversalsFile {
+    pub automatic_below: i64,
+    pub shopify_reverts: String,
+}
+
+impl Default for ReversalsFile {
+    fn default() -> Self {
+        Self { automatic_below: 0, shopify_reverts: "2m".to_owned() }
+    }
+}
+
+/// The shop's policy.
+///
+/// # Errors
+/// Naming the key that is wrong.
+pub fn check(file: &ReversalsFile) -> anyhow::Result<Settings> {
+    if file.automatic_below < 0 {
+        bail!("automatic_below: a number of points, or 0 for never");
+    }
+    let text = &file.shopify_reverts;
+    let shopify_reverts = span(text).with_context(|| {
+        format!("shopify_reverts: {text:?} is not a span such as \"2m\" or \"90s\"")
+    })?;
+    Ok(Settings { automatic_below: file.automatic_below, shopify_reverts })
+}

@@ -1,0 +1,200 @@
+//! What can come back with an order, and how its return begins.
+
+use crate::{
+    acts::{self, Begin, Declined},
+    app::{App, Shop},
+    ids, orders,
+    store::{
+        order_lists::{self, Found},
+        orders::{SHOPIFY, Status},
+    },
+    webhooks::Trouble,
+};
+use domain::{
+    Actor, At, CustomerId, Flow, Money, Points, Problem, Reversal,
+    reversal::{Cancel, Item, Return, Terms, expiry},
+};
+use engine::store::{Guard, Request};
+use iso_currency::Currency;
+use std::{sync::Arc, time::Duration};
+
+/// A credit's expiry is moved back by less than this, so that its second tells it apart.
+const FINGERPRINTS: u64 = 600;
+
+/// How one shop gives back.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// What is found cancelled comes back by itself where its points are fewer; 0: never.
+    pub automatic_below: i64,
+    /// How long after a cancellation Shopify may still give store credit back by itself.
+    pub shopify_reverts: Duration,
+}
+
+/// What staff chose.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    pub by: Actor,
+    pub points: bool,
+    pub credits: bool,
+    /// Until when what comes back is to be good, where its own date is earlier or not known.
+    pub extend_to: Option<At>,
+    /// Whether the customer is written to.
+    pub notify: bool,
+    /// The order is cancelled first; else it must be cancelled already.
+    pub cancel: Option<Cancel>,
+    pub request: Option<Request>,
+}
+
+/// Points of this coupon that no reversal has been promised.
+pub fn open_points(coupon: &order_lists::Coupon) -> i64 {
+    (coupon.points - coupon.taken).min(coupon.open).max(0)
+}
+
+/// Of this payment, in minor units: what neither Shopify nor a reversal has given back.
+pub fn open_credit(credit: &order_lists::Credit) -> i64 {
+    (credit.amount - credit.taken - credit.by_shopify).max(0)
+}
+
+/// Begins it, or finds the reversal that the key began. `Declined::NotFound`: no such order.
+pub async fn begin(
+    app: &Arc<App>,
+    shop: &Shop,
+    order: &str,
+    wish: Wish,
+) -> Result<Begin, Declined> {
+    let found = fresh(app, shop, order).await?;
+    let customer = whose(&found).ok_or(Declined::Problem(Problem::UnknownCustomer))?;
+    if let Some(request) = &wish.request {
+        match app.engine.store.by_key(&shop.id, customer, request).await? {
+            None => {}
+            Some((row, true)) => return Ok(Begin::Earlier(row)),
+            Some((_, false)) => return Err(Declined::KeyReused),
+        }
+    }
+    let now = app.now();
+    let items = items(&found, &wish, now)?;
+    if found.listed.channel != SHOPIFY && wish.cancel.is_some() {
+        return Err(Declined::Problem(Problem::OrderNotCancellable));
+    }
+    if items.is_empty() && wish.cancel.is_none() {
+        return Err(Declined::Problem(why_nothing(&found, &wish)));
+    }
+    let terms = Terms {
+        shop: shop.id.clone(),
+        customer,
+        order: found.listed.id.clone(),
+        name: found.listed.name.clone(),
+        placed_at: found.listed.created_at,
+        reverts_by: found.listed.cancelled_at.unwrap_or(now).plus(shop.reversals.shopify_reverts),
+        by: wish.by,
+        cancel: wish.cancel,
+        items,
+        notify: wish.notify,
+        at: now,
+    };
+    let flow = Flow::Reversal(Box::new(Reversal::accept(terms)));
+    acts::begin(app, flow, wish.request, Guard::Revert, Duration::ZERO).await
+}
+
+/// Gives back what little a cancelled order owes, where the shop wants that. Once: what came back,
+/// or what staff took in hand, is not touched.
+pub async fn automatic(app: &Arc<App>, shop: &Shop, order: &str) -> Result<(), Declined> {
+    let limit = shop.reversals.automatic_below;
+    let Some(found) = order_lists::find(&app.database, &shop.id, order).await? else {
+        return Ok(());
+    };
+    let points: i64 = found.coupons.iter().map(open_points).sum();
+    let untouched = found.listed.act.is_none();
+    let cancelled = found.listed.status == Status::Cancelled.as_str();
+    if !(cancelled && untouched && 0 < points && points < limit) {
+        return Ok(());
+    }
+    let wish = Wish {
+        by: Actor::System,
+        points: true,
+        credits: true,
+        extend_to: None,
+        notify: true,
+        cancel: None,
+        request: None,
+    };
+    match begin(app, shop, order, wish).await {
+        Ok(Begin::New(row)) => {
+            app.drive(row, true);
+            Ok(())
+        }
+        // Somebody was faster, or it is not time yet: it stays in the filter.
+        Ok(Begin::Earlier(_)) | Err(Declined::Problem(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The order as it is known, its credits read where they have changed.
+async fn fresh(app: &Arc<App>, shop: &Shop, order: &str) -> Result<Found, Declined> {
+    let find = || order_lists::find(&app.database, &shop.id, order);
+    let found = find().await?.ok_or(Declined::NotFound)?;
+    if found.credits_known {
+        return Ok(found);
+    }
+    match orders::look_again(app, shop, &found.listed.id).await {
+        Ok(()) => find().await?.ok_or(Declined::NotFound),
+        Err(Trouble::Store(error)) => Err(error.into()),
+        Err(_) => Err(Declined::Problem(Problem::ShopifyUnavailable)),
+    }
+}
+
+/// The order's customer; of an order without one the coupons', which nobody else could use.
+fn whose(found: &Found) -> Option<CustomerId> {
+    found.listed.customer.or_else(|| found.coupons.first().map(|coupon| coupon.terms.customer))
+}
+
+fn items(found: &Found, wish: &Wish, now: At) -> Result<Vec<Item>, Declined> {
+    let mut items = Vec::new();
+    for coupon in found.coupons.iter().filter(|_| wish.points) {
+        let points = Points::new(open_points(coupon)).filter(|points| points.get() > 0);
+        let Some(points) = points else { continue };
+        if let Return::Now(expiry) = expiry(coupon.original_expiry, wish.extend_to, now) {
+            items.push(Item::Points {
+                code: coupon.terms.code.clone(),
+                pos_id: coupon.terms.pos_id.clone(),
+                points,
+                part: u32::try_from(coupon.parts).unwrap_or(0) + 1,
+                expiry,
+            });
+        }
+    }
+    for credit in found.credits.iter().filter(|_| wish.credits) {
+        // What Shopify gives back meanwhile is looked at again before any is sent.
+        if open_credit(credit) == 0 {
+            continue;
+        }
+        let currency = Currency::from_code(&credit.currency).unwrap_or(Currency::XXX);
+        let extend_to = wish.extend_to.map(told_apart);
+        if let Return::Now(expiry) = expiry(credit.original_expiry, extend_to, now) {
+            let amount = Money { minor: credit.amount - credit.taken, currency };
+            items.push(Item::Credit { payment: credit.payment, amount, expiry });
+        }
+    }
+    let open = found.coupons.iter().any(|coupon| wish.points && open_points(coupon) > 0)
+        || found.credits.iter().any(|credit| wish.credits && open_credit(credit) > 0);
+    if items.is_empty() && open {
+        return Err(Declined::Problem(Problem::CreditExpired));
+    }
+    Ok(items)
+}
+
+/// A second that no other credit of this moment has.
+fn told_apart(end: At) -> At {
+    let back = Duration::from_secs(ids::random() % FINGERPRINTS);
+    At(end.0 - i64::try_from(back.as_micros()).unwrap_or(0)).floor_second()
+}
+
+fn why_nothing(found: &Found, wish: &Wish) -> Problem {
+    let gone = found.coupons.iter().any(|coupon| wish.points && coupon.taken > 0)
+        || found.credits.iter().any(|credit| wish.credits && credit.taken + credit.by_shopify > 0);
+    match Status::parse(&found.listed.status) {
+        Some(Status::Cancelled) if gone => Problem::AlreadyReverted,
+        Some(Status::Cancelled) => Problem::NothingToRevert,
+        _ => Problem::OrderStands,
+    }
+}

@@ -1,0 +1,211 @@
+//! `POST /admin/api/v1/orders/{id}/revert` gives back what was applied to a cancelled order;
+//! `POST /orders/{id}/cancel` cancels it first.
+
+use super::cancel::{PATIENCE, key};
+use crate::{
+    acts,
+    app::App,
+    reversals::{self, Wish},
+    web::{
+        auth_staff::Staff,
+        body::Body,
+        error::{ApiError, ProblemBody},
+        idempotency, moments,
+        reversal::{self, ReversalBody},
+    },
+};
+use axum::{
+    extract::{Path, State},
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
+use domain::{
+    Act, At, Flow, FlowId, Reversal,
+    reversal::{Cancel, Why},
+};
+use engine::store::Request;
+use serde::Deserialize;
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// A note may be so long; Shopify keeps the first 255 characters.
+const LONGEST_NOTE: usize = 1_000;
+
+const fn yes() -> bool {
+    true
+}
+
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevertRequest {
+    /// Whether the coupons' points come back.
+    #[serde(default = "yes")]
+    pub points: bool,
+    /// Whether store credit comes back.
+    #[serde(default = "yes")]
+    pub credits: bool,
+    /// Until when what comes back is to be good: a day in the shop's time zone, or a moment.
+    #[serde(default)]
+    #[schema(example = "2027-03-31")]
+    pub extend_to: Option<String>,
+    /// Whether the customer is written to.
+    #[serde(default)]
+    pub notify: bool,
+}
+
+/// What comes back with a cancellation.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevertChoice {
+    #[serde(default)]
+    pub points: bool,
+    #[serde(default)]
+    pub credits: bool,
+    #[serde(default)]
+    pub extend_to: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CancelOrderRequest {
+    /// `customer`, `inventory`, `fraud`, `declined`, `staff` or `other`.
+    #[schema(example = "customer")]
+    pub reason: String,
+    #[serde(default)]
+    pub note: Option<String>,
+    /// Whether the goods go back to the stock.
+    #[serde(default)]
+    pub restock: bool,
+    /// Left out, nothing comes back now: the order waits as `not_reverted`.
+    #[serde(default)]
+    pub revert: RevertChoice,
+    #[serde(default)]
+    pub notify: bool,
+}
+
+impl CancelOrderRequest {
+    /// # Errors
+    /// `invalid-request`, naming the field.
+    pub fn check(&self) -> Result<Cancel, ApiError> {
+        let reason = Why::parse(&self.reason).ok_or_else(|| {
+            let all = Why::ALL.map(Why::as_str).join(", ");
+            ApiError::invalid(format!("reason: choose one of {all}"))
+        })?;
+        let note = self.note.as_deref().map(str::trim).filter(|note| !note.is_empty());
+        if note.is_some_and(|note| note.chars().count() > LONGEST_NOTE) {
+            return Err(ApiError::invalid(format!("note: at most {LONGEST_NOTE} characters")));
+        }
+        Ok(Cancel { reason, restock: self.restock, note: note.map(str::to_owned) })
+    }
+}
+
+/// A day or a moment to come.
+fn extended(app: &App, staff: &Staff, text: Option<&String>) -> Result<Option<At>, ApiError> {
+    let text = text.map(|text| text.trim()).filter(|text| !text.is_empty());
+    let Some(text) = text else { return Ok(None) };
+    let end = moments::end("extend_to", text, &staff.shop(app)?.zone)?;
+    if end <= app.now() {
+        return Err(ApiError::invalid("extend_to: this date is past".to_owned()));
+    }
+    Ok(Some(end))
+}
+
+#[utoipa::path(post, path = "/admin/api/v1/orders/{id}/revert", tag = "staff",
+    security(("staff" = [])), request_body = RevertRequest,
+    params(("id" = String, Path), ("Idempotency-Key" = String, Header)),
+    responses((status = 200, body = ReversalBody), (status = 202, body = ReversalBody),
+        (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 409, body = ProblemBody), (status = 503, body = ProblemBody)))]
+pub async fn revert(
+    State(app): State<Arc<App>>,
+    staff: Staff,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body<RevertRequest>,
+) -> Response {
+    let begin = async {
+        staff.may(Act::Cancel)?;
+        let request = key(idempotency::request(&headers, &body.bytes)?, &id);
+        let RevertRequest { points, credits, extend_to, notify } = &body.said;
+        let wish = Wish {
+            by: staff.actor(),
+            points: *points,
+            credits: *credits,
+            extend_to: extended(&app, &staff, extend_to.as_ref())?,
+            notify: *notify,
+            cancel: None,
+            request: Some(request),
+        };
+        carry_out(&app, &staff, &id, wish).await
+    };
+    respond(begin.await, &staff)
+}
+
+#[utoipa::path(post, path = "/admin/api/v1/orders/{id}/cancel", tag = "staff",
+    security(("staff" = [])), request_body = CancelOrderRequest,
+    params(("id" = String, Path), ("Idempotency-Key" = String, Header)),
+    responses((status = 200, body = ReversalBody), (status = 202, body = ReversalBody),
+        (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
+        (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
+        (status = 409, body = ProblemBody), (status = 503, body = ProblemBody)))]
+pub async fn cancel(
+    State(app): State<Arc<App>>,
+    staff: Staff,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body<CancelOrderRequest>,
+) -> Response {
+    let begin = async {
+        staff.may(Act::Cancel)?;
+        let request: Request = key(idempotency::request(&headers, &body.bytes)?, &id);
+        let wish = cancel_wish(&app, &staff, &body.said, Some(request))?;
+        carry_out(&app, &staff, &id, wish).await
+    };
+    respond(begin.await, &staff)
+}
+
+/// The choice, checked.
+///
+/// # Errors
+/// `invalid-request`, naming the field.
+pub fn cancel_wish(
+    app: &App,
+    staff: &Staff,
+    said: &CancelOrderRequest,
+    request: Option<Request>,
+) -> Result<Wish, ApiError> {
+    let RevertChoice { points, credits, extend_to } = &said.revert;
+    Ok(Wish {
+        by: staff.actor(),
+        points: *points,
+        credits: *credits,
+        extend_to: extended(app, staff, extend_to.as_ref())?,
+        notify: said.notify,
+        cancel: Some(said.check()?),
+        request,
+    })
+}
+
+/// Begins it, and waits until people can be told how it stands.
+pub async fn carry_out(
+    app: &Arc<App>,
+    staff: &Staff,
+    order: &str,
+    wish: Wish,
+) -> Result<(FlowId, Reversal), ApiError> {
+    let begun = reversals::begin(app, staff.shop(app)?, order, wish).await?;
+    let row = begun.see_through(app, PATIENCE).await;
+    match row.flow {
+        Flow::Reversal(flow) => Ok((row.id, *flow)),
+        // The key was given to something else.
+        _ => Err(acts::Declined::KeyReused.into()),
+    }
+}
+
+fn respond(came: Result<(FlowId, Reversal), ApiError>, staff: &Staff) -> Response {
+    match came {
+        Ok((id, flow)) => reversal::answer(id, &flow, staff.language),
+        Err(error) => error.in_language(staff.language).into_response(),
+    }
+}

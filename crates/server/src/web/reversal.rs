@@ -1,0 +1,194 @@
+//! What a reversal is answered with.
+
+use super::{
+    error::{ApiError, ProblemBody},
+    language::Language,
+    storefront::{conversions::BalanceBody, points::MoneyBody},
+};
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use domain::{
+    At, FlowId, Money, Points, Reversal,
+    flow::Told,
+    reversal::{Item, Outcome, State},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// One thing that comes back, and what became of it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ReversalItem {
+    /// `points`, `credit`, or `earned` for what the order had earned and loses.
+    #[schema(example = "points")]
+    pub kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "70934-AC37DE-500")]
+    pub code: Option<String>,
+    /// Signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub points: Option<i64>,
+    /// The payment's number at Shopify.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amount: Option<MoneyBody>,
+    #[schema(example = "ORDER-6100000000001-70934-AC37DE-500")]
+    pub reference: String,
+    /// `pending`, `confirming`, `returned`, `by_shopify`, `lapsed` or `short`.
+    #[schema(example = "returned")]
+    pub outcome: &'static str,
+    /// Until when it was asked to be good.
+    pub expires_at: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReversalBody {
+    pub id: String,
+    /// `processing`, `confirming`, `completed` or `failed`.
+    #[schema(example = "completed")]
+    pub status: &'static str,
+    /// The order's id and name.
+    pub order: String,
+    pub name: String,
+    /// Whether it cancels the order.
+    pub cancels: bool,
+    /// What has come back so far.
+    #[schema(example = 500)]
+    pub points_returned: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credit_returned: Option<MoneyBody>,
+    pub items: Vec<ReversalItem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub balance: Option<BalanceBody>,
+    /// Who decided: a name, or `system`.
+    #[schema(example = "Sato Keiko")]
+    pub by: String,
+    pub at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<ProblemBody>,
+}
+
+/// How it stands, in the API's word.
+const fn status(told: Told) -> &'static str {
+    match told {
+        Told::Processing => "processing",
+        Told::Confirming => "confirming",
+        Told::Done => "completed",
+        Told::Failed => "failed",
+    }
+}
+
+pub fn body(id: FlowId, flow: &Reversal, language: Language) -> ReversalBody {
+    let terms = &flow.terms;
+    let done = flow.done();
+    let problem = match &flow.state {
+        State::Failed { problem } => Some(ApiError::of(*problem).in_language(language).body()),
+        _ => None,
+    };
+    let balance = done.iter().rev().find_map(|outcome| match outcome {
+        Outcome::Moved(moved) => Some(BalanceBody {
+            before: moved.before.map(Points::get),
+            after: moved.after.map(Points::get),
+        }),
+        _ => None,
+    });
+    let (points, credit) = came(flow);
+    ReversalBody {
+        id: id.to_string(),
+        status: status(domain::Flow::Reversal(Box::new(flow.clone())).told()),
+        order: terms.order.to_string(),
+        name: terms.name.clone(),
+        cancels: terms.cancel.is_some(),
+        points_returned: points,
+        credit_returned: credit.map(MoneyBody::from),
+        items: terms
+            .items
+            .iter()
+            .enumerate()
+            .map(|(place, item)| shown(flow, item, outcome(flow, place)))
+            .collect(),
+        balance,
+        by: terms.by.name().unwrap_or_else(|| terms.by.kind()).to_owned(),
+        at: terms.at.rfc3339(),
+        problem,
+    }
+}
+
+/// Points, and credit that Kaeru gave.
+fn came(flow: &Reversal) -> (i64, Option<Money>) {
+    let (mut points, mut credit) = (0, None::<Money>);
+    for (item, outcome) in flow.terms.items.iter().zip(flow.done()) {
+        match (item, outcome) {
+            (Item::Points { points: of, .. }, Outcome::Moved(_)) => points += of.get(),
+            (Item::Credit { amount, .. }, Outcome::Credited { minor, .. }) => {
+                let before = credit.map_or(0, |credit| credit.minor);
+                credit = Some(Money { minor: before + minor, ..*amount });
+            }
+            _ => {}
+        }
+    }
+    (points, credit)
+}
+
+fn outcome(flow: &Reversal, place: usize) -> &'static str {
+    match flow.done().get(place) {
+        Some(Outcome::Moved(_) | Outcome::Credited { .. }) => "returned",
+        Some(Outcome::ByShopify) => "by_shopify",
+        Some(Outcome::Lapsed) => "lapsed",
+        Some(Outcome::Short) => "short",
+        None if place == flow.done().len() => match &flow.state {
+            State::Confirming { .. } | State::InReview { .. } | State::Owing { .. } => "confirming",
+            _ => "pending",
+        },
+        None => "pending",
+    }
+}
+
+fn shown(flow: &Reversal, item: &Item, outcome: &'static str) -> ReversalItem {
+    let base = |kind, expires_at: Option<At>| ReversalItem {
+        kind,
+        code: None,
+        points: None,
+        payment: None,
+        amount: None,
+        reference: item.reference(&flow.terms.order).0,
+        outcome,
+        expires_at: expires_at.map(At::rfc3339),
+    };
+    match item {
+        Item::Points { code, points, expiry, .. } => ReversalItem {
+            code: Some(code.to_string()),
+            points: Some(points.get()),
+            ..base("points", expiry.requested)
+        },
+        Item::Credit { payment, amount, expiry } => ReversalItem {
+            payment: Some(payment.to_string()),
+            amount: Some((*amount).into()),
+            ..base("credit", expiry.requested)
+        },
+        Item::Earned { points, .. } => {
+            ReversalItem { points: Some(-points.get()), ..base("earned", None) }
+        }
+    }
+}
+
+/// 200, 202 with the order's place to ask, or the problem.
+pub fn answer(id: FlowId, flow: &Reversal, language: Language) -> Response {
+    let body = body(id, flow, language);
+    if let State::Failed { problem } = &flow.state {
+        return ApiError::of(*problem).in_language(language).into_response();
+    }
+    if body.status == "completed" {
+        return Json(body).into_response();
+    }
+    let place = format!("/admin/api/v1/orders/{}", flow.terms.order);
+    let mut response = (StatusCode::ACCEPTED, Json(body)).into_response();
+    if let Ok(place) = HeaderValue::from_str(&place) {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    response
+}
