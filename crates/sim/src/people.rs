@@ -362,6 +362,8 @@ fn reversal_terms(placed: &Placed, order: &world_orders::Order, now: At) -> reve
         by: staff(),
         cancel: (!order.cancelled).then_some(cancel),
         items,
+        // Shopify's own reverts come in the same moment here.
+        reverts_by: now,
         notify: true,
         at: now,
     }
