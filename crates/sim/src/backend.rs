@@ -1,7 +1,7 @@
 //! The database of a run: in memory by default; the service's tests bring their own.
 
 use async_trait::async_trait;
-use domain::{At, Code, ShopId, coupon::Status, effect::Reason};
+use domain::{At, Code, CustomerId, OrderId, ShopId, coupon::Status, effect::Reason};
 use engine::{
     memory::MemoryStore,
     store::{Store, StoreError},
@@ -19,6 +19,20 @@ pub enum Noted {
     Other,
 }
 
+/// An order as staff read it before they give its things back.
+#[derive(Clone, Debug)]
+pub struct KnownOrder {
+    pub shop: ShopId,
+    pub order: OrderId,
+    pub customer: CustomerId,
+    pub code: Code,
+    /// Paid with store credit, in minor units of yen; the payment has the order's number.
+    pub credit: i64,
+    pub payment: u64,
+    pub cancelled: bool,
+    pub at: At,
+}
+
 #[async_trait]
 pub trait Backend: Send + Sync {
     /// Stays good when the database is opened anew.
@@ -33,6 +47,8 @@ pub trait Backend: Send + Sync {
         order: &str,
         at: At,
     ) -> Result<Noted, StoreError>;
+    /// Keeps what was read of an order.
+    async fn note_order(&self, order: &KnownOrder) -> Result<(), StoreError>;
 }
 
 /// Everything is forgotten with the run.
@@ -46,6 +62,11 @@ impl Backend for InMemory {
     }
 
     fn reopen(&self, _: At) {}
+
+    /// It asks no order's rows.
+    async fn note_order(&self, _: &KnownOrder) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     async fn note_use(
         &self,

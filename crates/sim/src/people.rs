@@ -2,7 +2,7 @@
 //! the service's handlers do, and nothing that they do not.
 
 use crate::{
-    backend::{Backend, Noted},
+    backend::{Backend, KnownOrder, Noted},
     diary::Entry,
     journal::Picture,
     shared::{Death, Shared},
@@ -296,15 +296,21 @@ impl Desk {
     /// Staff give back what an order was paid with. Its use must be written down, and the order be
     /// cancelled, or be cancelled with it.
     pub async fn revert(self: Arc<Self>, placed: Placed, key: String) {
-        let terms = {
+        let (terms, known) = {
             let books = &mut *self.office.world.books();
             books.orders.work(&self.office.shared);
             let known = self.office.picture().used.contains(&placed.coupon.terms.code);
             match books.orders.orders.get(&placed.order) {
-                Some(order) if known => reversal_terms(&placed, order, self.now()),
+                Some(order) if known => {
+                    let terms = reversal_terms(&placed, order, self.now());
+                    (terms, known_order(&placed, order, self.now()))
+                }
                 _ => return,
             }
         };
+        if self.office.backend.note_order(&known).await.is_err() {
+            return;
+        }
         let flow = Flow::Reversal(Box::new(Reversal::accept(terms)));
         let request = Request { key, fingerprint: "f".to_owned() };
         let start = self.start(flow, Some(request), Guard::Revert);
@@ -328,6 +334,19 @@ impl Desk {
     pub async fn judge(self: Arc<Self>, flow: FlowId, applied: bool) {
         // Refused where a colleague was faster.
         let _ = self.engine.judge(flow, applied).await;
+    }
+}
+
+fn known_order(placed: &Placed, order: &world_orders::Order, at: At) -> KnownOrder {
+    KnownOrder {
+        shop: shop(),
+        order: OrderId(placed.order.to_string()),
+        customer: CustomerId(order.customer),
+        code: placed.coupon.terms.code.clone(),
+        credit: order.credit,
+        payment: placed.order,
+        cancelled: order.cancelled,
+        at,
     }
 }
 

@@ -5,10 +5,13 @@
 use async_trait::async_trait;
 use domain::{At, Code, CustomerId, FlowId, ShopId};
 use engine::store::{Begun, Commit, Committed, Request, Row, Start, Store, StoreError};
-use server::store::{Database, Journal, Location, coupons};
+use server::store::{
+    Database, Journal, Location, coupons,
+    orders::{self, Payment, Seen, Status},
+};
 use sim::{
     Setup,
-    backend::{Backend, Noted},
+    backend::{Backend, KnownOrder, Noted},
     mutants::Mutant,
     run,
 };
@@ -114,6 +117,36 @@ impl Backend for OnDisk {
 
     fn reopen(&self, now: At) {
         self.0.open_again(now);
+    }
+
+    async fn note_order(&self, order: &KnownOrder) -> Result<(), StoreError> {
+        let database = self.0.database();
+        let status = if order.cancelled { Status::Cancelled } else { Status::Confirmed };
+        let seen = Seen {
+            id: order.order.clone(),
+            name: format!("#{}", order.order),
+            channel: "shopify".to_owned(),
+            customer: Some(order.customer),
+            total: 10_000,
+            items: 10_000,
+            currency: "JPY".to_owned(),
+            status,
+            financial_status: None,
+            cancel_reason: None,
+            cancelled_at: order.cancelled.then_some(order.at),
+            created_at: order.at,
+            updated_at: order.at,
+            codes: vec![order.code.to_string()],
+            credit: order.credit > 0,
+            refunds: vec![],
+        };
+        self.0.wait(orders::keep(&database, &order.shop, seen, order.at))?;
+        if order.credit > 0 {
+            let paid = Payment { id: order.payment, amount: order.credit, by_shopify: 0 };
+            let (shop, id) = (&order.shop, &order.order);
+            self.0.wait(orders::keep_credits(&database, shop, id, vec![paid], order.at))?;
+        }
+        Ok(())
     }
 
     async fn note_use(
