@@ -14,6 +14,10 @@ use server::{
     config::Config,
     ids, signals,
     store::{audit, reviews, staff},
+    web::{
+        api::reviews::{SettleRequest, decide as decide_case},
+        auth_staff::Staff,
+    },
 };
 use std::{sync::Arc, time::Duration};
 
@@ -89,6 +93,24 @@ async fn shown(app: &App) -> anyhow::Result<Vec<(String, Value)>> {
     Ok(rows)
 }
 
+/// What comes of the verdict of the staff member with that number.
+async fn decide(app: &Arc<App>, by: i64) -> anyhow::Result<Vec<(String, &'static str)>> {
+    let shop = ShopId::from("main");
+    let accounts = staff::list(&app.database, &shop).await?;
+    let account = staff::Account { id: by, role: Role::EcAdmin, ..accounts[0].clone() };
+    let language = server::i18n::Language::English;
+    let person = Staff { account, csrf: None, language, origin: None, scopes: None };
+    let mut said = Vec::new();
+    for review in reviews::list(&app.database, &shop, true, None, 100).await? {
+        let (verdict, note) = ("noted".to_owned(), "seen".to_owned());
+        let wanted = SettleRequest { verdict, note };
+        let came = decide_case(app, &person, &review.id(), wanted).await;
+        said.push((review.reason, came.map_or_else(|error| error.code, |_| "settled")));
+    }
+    said.sort();
+    Ok(said)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_signal_is_shown_once_and_says_why() -> anyhow::Result<()> {
     let postgres = Postgres::start()?;
@@ -129,6 +151,19 @@ async fn each_signal_is_shown_once_and_says_why() -> anyhow::Result<()> {
         let late = json!({"staff": "Yamada T.", "time": "03:00", "open": 7, "close": 23});
         let late = mine("after_hours", late);
         assert_eq!(shown(&app).await?, [late, many, own, pair]);
+
+        let said = |codes: [&'static str; 4]| {
+            let reasons =
+                ["after_hours", "many_conversions", "own_account", "same_staff_same_customer"];
+            reasons.into_iter().map(str::to_owned).zip(codes).collect::<Vec<_>>()
+        };
+        // Nobody decides whether they themselves were wrong.
+        let no = "not-permitted";
+        assert_eq!(decide(&app, 1).await?, said([no, "settled", no, no]));
+        assert_eq!(decide(&app, 11).await?.len(), 3);
+        assert_eq!(shown(&app).await?, []);
+        // What was looked at is not shown again at once.
+        assert_eq!(signals::look(&app, shop).await?, 0);
     }
     Ok(())
 }
