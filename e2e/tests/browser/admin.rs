@@ -46,6 +46,7 @@ async fn each_page_reads_well_in_each_language_and_size() -> anyhow::Result<()> 
     let (cancelled, held, unused) = (&codes[0], &codes[1], &codes[2]);
     let job = demo.trial(&codes).await?;
     let review = format!("/admin/reviews/{}", demo.review().await?);
+    let mail = format!("/admin/mail/{}", demo.mail().await?);
     let pages = [
         ("overview", "/admin/overview".to_owned()),
         ("expiring", "/admin/expiring?days=400".to_owned()),
@@ -68,6 +69,8 @@ async fn each_page_reads_well_in_each_language_and_size() -> anyhow::Result<()> 
         ("reviews-settled", "/admin/reviews?status=settled".to_owned()),
         ("review", review),
         ("audit", "/admin/audit".to_owned()),
+        ("mails", "/admin/mail".to_owned()),
+        ("mail", mail),
         ("nowhere", "/admin/nowhere".to_owned()),
     ];
     let mut wrong = Vec::new();

@@ -132,13 +132,22 @@ impl Demo {
 
     /// The case that waits for a person, once there is one.
     pub async fn review(&self) -> anyhow::Result<String> {
+        self.first("/reviews").await
+    }
+
+    /// The number of the newest mail, waited for.
+    pub async fn mail(&self) -> anyhow::Result<String> {
+        self.first("/mails").await
+    }
+
+    async fn first(&self, path: &str) -> anyhow::Result<String> {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
         loop {
-            let reviews = self.get("/reviews").await?;
-            if let Some(id) = reviews["items"][0]["id"].as_str() {
+            let found = self.get(path).await?;
+            if let Some(id) = found["items"][0]["id"].as_str() {
                 return Ok(id.to_owned());
             }
-            anyhow::ensure!(tokio::time::Instant::now() < deadline, "no case: {reviews}");
+            anyhow::ensure!(tokio::time::Instant::now() < deadline, "nothing at {path}: {found}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
