@@ -4,6 +4,7 @@
 use crate::{
     cancellations::all_well,
     crashes::Dying,
+    postgres::Postgres,
     support::{Till, World, engine, issued},
 };
 use anyhow::Context;
@@ -23,7 +24,7 @@ use server::{
     clock::SystemClock,
     http_client::Deadline,
     ids,
-    store::{Database, Journal, Location, coupons, orders},
+    store::{Database, Journal, Location, coupons, order_lists, orders},
 };
 use std::{
     sync::{Arc, atomic::AtomicI32},
@@ -59,7 +60,8 @@ const PATIENCE: Duration = Duration::from_secs(75);
 /// One world with one order of 3,000 that a coupon of 500 points and 500 of credit paid for.
 struct Case {
     world: World,
-    folder: TempDir,
+    location: Location,
+    _folder: Option<TempDir>,
     till: Till,
     way: Way,
     coupon: Coupon,
@@ -76,9 +78,8 @@ struct Truth {
     cancelled: bool,
 }
 
-async fn database(folder: &TempDir) -> anyhow::Result<Database> {
-    let location = Location::Sqlite(folder.path().join("kaeru.db"));
-    Database::open(&location, SystemClock.now()).await
+async fn database(location: &Location) -> anyhow::Result<Database> {
+    Database::open(location, SystemClock.now()).await
 }
 
 async fn switch(world: &World, path: &str, body: Value) -> anyhow::Result<Value> {
@@ -91,8 +92,15 @@ async fn switch(world: &World, path: &str, body: Value) -> anyhow::Result<Value>
 
 impl Case {
     async fn open(till: Till, way: Way) -> anyhow::Result<Self> {
-        let (world, folder) = (World::start(till).await?, tempfile::tempdir()?);
-        let database = database(&folder).await?;
+        let folder = tempfile::tempdir()?;
+        let location = Location::Sqlite(folder.path().join("kaeru.db"));
+        let case = Self::open_at(till, way, location).await?;
+        Ok(Self { _folder: Some(folder), ..case })
+    }
+
+    async fn open_at(till: Till, way: Way, location: Location) -> anyhow::Result<Self> {
+        let world = World::start(till).await?;
+        let database = database(&location).await?;
         let journal = Arc::new(Journal::new(database.clone()));
         let coupon = issued(&engine(journal, world.peers(till))).await?;
         let code = coupon.terms.code.to_string();
@@ -114,7 +122,7 @@ impl Case {
         coupons::note_use(&database, &shop, &code, &name, at).await?;
         orders::keep(&database, &shop, seen, at).await?;
         orders::keep_credits(&database, &shop, &order, payments, at).await?;
-        Ok(Self { world, folder, till, way, coupon, order, payment })
+        Ok(Self { world, location, _folder: None, till, way, coupon, order, payment })
     }
 
     fn start(&self) -> Start {
@@ -156,7 +164,7 @@ impl Case {
     }
 
     async fn engine(&self) -> anyhow::Result<Engine> {
-        let journal = Journal::new(database(&self.folder).await?);
+        let journal = Journal::new(database(&self.location).await?);
         Ok(engine(Arc::new(journal), self.world.peers(self.till)))
     }
 
@@ -302,7 +310,7 @@ async fn crash(way: Way, trouble: &str, commits: i32, after: bool) -> anyhow::Re
         case.world.fault(call, how, 1).await?;
     }
     let id = {
-        let inner: Arc<dyn Store> = Arc::new(Journal::new(database(&case.folder).await?));
+        let inner: Arc<dyn Store> = Arc::new(Journal::new(database(&case.location).await?));
         let dying = Dying { inner, commits_left: AtomicI32::new(commits), after };
         let engine = engine(Arc::new(dying), case.world.peers(case.till));
         let row = begin(&engine, &case).await?;
@@ -330,4 +338,38 @@ async fn the_next_process_gives_back_what_a_dead_one_began() {
         }
     }
     all_well(cases).await;
+}
+
+#[tokio::test]
+async fn postgresql_says_the_same() -> anyhow::Result<()> {
+    let postgres = Postgres::start()?;
+    for (name, way) in [("here", Way::Here), ("there", Way::There)] {
+        let location = Location::Postgres(postgres.database(name)?);
+        let case = Case::open_at(Till::LookUp, way, location).await?;
+        let engine = case.engine().await?;
+        let row = begin(&engine, &case).await?;
+        // A second one finds it taken.
+        let again = engine.start(case.start()).await?;
+        anyhow::ensure!(matches!(again, Begun::Refused(_)), "{again:?}");
+        engine.drive(row.clone(), true).await?;
+        ends_well(&case, &engine, row.id).await?;
+        let again = engine.start(case.start()).await?;
+        anyhow::ensure!(matches!(again, Begun::Refused(_)), "{again:?}");
+        let database = database(&case.location).await?;
+        let shop = &case.coupon.terms.shop;
+        let found = order_lists::find(&database, shop, case.order.as_str()).await?;
+        let found = found.context("the order")?;
+        anyhow::ensure!(found.listed.revert_status == "reverted", "{:?}", found.listed);
+        let filter = order_lists::Filter {
+            q: Some(case.coupon.terms.code.to_string()),
+            status: Some("cancelled"),
+            revert_status: Some("reverted"),
+            customer: Some(CustomerId(12345)),
+            most: 10,
+            ..order_lists::Filter::default()
+        };
+        let listed = order_lists::list(&database, shop, filter).await?;
+        anyhow::ensure!(listed.len() == 1, "{listed:?}");
+    }
+    Ok(())
 }
