@@ -227,6 +227,23 @@ pub enum Reason {
 }
 
 impl Reason {
+    pub const ALL: [Reason; 14] = [
+        Reason::NoLookUp,
+        Reason::LookUpDown,
+        Reason::Contradiction,
+        Reason::CouponWillNotDie,
+        Reason::CouponWillNotReturn,
+        Reason::NotRecorded,
+        Reason::RefundRefused,
+        Reason::UsageUnknown,
+        Reason::UsedAfterCancel,
+        Reason::UsedTwice,
+        Reason::OrderNotCancelled,
+        Reason::CreditsUnknown,
+        Reason::CreditUnclear,
+        Reason::CreditTwice,
+    ];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Reason::NoLookUp => "no_look_up",

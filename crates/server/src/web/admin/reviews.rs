@@ -80,3 +80,24 @@ pub async fn list(
         page,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::i18n::Language;
+    use domain::effect::Reason;
+
+    #[test]
+    fn every_case_and_every_verdict_has_its_words() {
+        let reasons = Reason::ALL.map(|reason| reason.as_str().replace('_', "-"));
+        let cases = reasons.iter().flat_map(|r| [format!("review-{r}"), format!("review-{r}-why")]);
+        let kinds = ["conversion", "cancellation", "reversal"];
+        let verdicts = kinds.iter().flat_map(|kind| {
+            [format!("verdict-{kind}-applied"), format!("verdict-{kind}-not-applied")]
+        });
+        for name in cases.chain(verdicts) {
+            for language in Language::ALL {
+                assert!(language.known(&name).is_some(), "{name} in {language:?}");
+            }
+        }
+    }
+}

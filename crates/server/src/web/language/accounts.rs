@@ -14,6 +14,9 @@ pub fn english(code: &str) -> Option<Text> {
         "second-factor-wrong" => {
             ("The code does not fit", "Wait for the next one, and check the telephone's clock.")
         }
+        "csrf-token-missing" => {
+            ("This page is too old", "Nothing was changed. Open the page again and repeat it.")
+        }
         "sign-in-needed" => {
             ("Sign in for this", "A token cannot change the account: sign in with the password.")
         }
@@ -50,6 +53,10 @@ pub fn japanese(code: &str) -> Option<Text> {
         "second-factor-wrong" => {
             ("確認コードが違います", "次のコードでお試しください。端末の時計もご確認ください。")
         }
+        "csrf-token-missing" => (
+            "ページの有効期限が切れました",
+            "何も変更されていません。ページを開き直して、もう一度操作してください。",
+        ),
         "sign-in-needed" => (
             "ログインが必要です",
             "トークンではアカウントを変更できません。パスワードでログインしてください。",
@@ -81,6 +88,7 @@ pub fn chinese(code: &str) -> Option<Text> {
         "second-factor-missing" => ("需要驗證碼", "請輸入驗證器應用程式目前顯示的驗證碼。"),
         "second-factor-set" => ("已設定兩步驟驗證", "請先移除，再重新設定。"),
         "second-factor-wrong" => ("驗證碼不正確", "請等下一組驗證碼，並確認手機的時間。"),
+        "csrf-token-missing" => ("頁面已過期", "沒有任何變更。請重新開啟頁面再操作。"),
         "sign-in-needed" => ("請先登入", "權杖不能變更帳號，請用密碼登入。"),
         "not-permitted" => ("沒有權限", "您的角色不能執行這項操作，請洽管理員。"),
         "sign-in-failed" => ("無法登入", "電子郵件、密碼或驗證碼不正確。"),
