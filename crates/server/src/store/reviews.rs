@@ -81,7 +81,7 @@ fn review(line: &Line) -> Result<Review, DbError> {
     })
 }
 
-/// Newest first: the open ones, or those that are settled.
+/// Newest first: the open ones, or those that are settled. A place's key is a [`Review::id`].
 pub async fn list(
     database: &Database,
     shop: &ShopId,
@@ -90,14 +90,15 @@ pub async fn list(
     most: usize,
 ) -> Result<Vec<Review>, StoreError> {
     let closed = if open { "review.closed_at IS NULL" } else { "review.closed_at IS NOT NULL" };
-    let before = before.unwrap_or(Before { at: At(i64::MAX), key: String::new() });
+    let (at, key) = before.map_or((At(i64::MAX), String::new()), |place| (place.at, place.key));
+    let (flow, reason) = parse_id(&key).unwrap_or((FlowId(uuid::Uuid::nil()), ""));
     let sql = format!(
         "SELECT {COLUMNS} {FROM} WHERE review.shop = ?1 AND {closed} \
-         AND (review.opened_at, review.reason) < (?2, ?3) \
-         ORDER BY review.opened_at DESC, review.reason DESC LIMIT ?4"
+         AND (review.opened_at, review.reason, review.flow) < (?2, ?3, ?4) \
+         ORDER BY review.opened_at DESC, review.reason DESC, review.flow DESC LIMIT ?5"
     );
     let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let values = values![shop.0.clone(), before.at, before.key, most].to_vec();
+    let values = values![shop.0.clone(), at, reason.to_owned(), flow, most].to_vec();
     let lines = database.read(sql, values).await?;
     Ok(lines.iter().map(review).collect::<Result<_, _>>()?)
 }

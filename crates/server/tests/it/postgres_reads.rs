@@ -231,7 +231,23 @@ async fn cases_of(database: &Database, now: At, told: &mut Told) -> anyhow::Resu
         told.add(reviews::settle(database, settlement.clone(), entry).await?);
     }
     told.add(reviews::list(database, &shop(), false, None, 5).await?);
+    pages_of(database, told).await?;
     told.add(reviews::open_count(database, &shop()).await?);
+    Ok(())
+}
+
+/// One at a time, none is left out, though some were opened in the same moment.
+async fn pages_of(database: &Database, told: &mut Told) -> anyhow::Result<()> {
+    let all = reviews::list(database, &shop(), false, None, 100).await?;
+    let (mut before, mut ids) = (None, vec![]);
+    loop {
+        let page = reviews::list(database, &shop(), false, before, 1).await?;
+        let Some(review) = page.first() else { break };
+        before = Some(reads::Before { at: review.opened_at, key: review.id() });
+        ids.push(review.id());
+    }
+    assert_eq!(ids, all.iter().map(reviews::Review::id).collect::<Vec<_>>());
+    told.add(ids);
     Ok(())
 }
 

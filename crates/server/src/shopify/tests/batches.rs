@@ -225,7 +225,7 @@ async fn who_has_no_time_left_is_told_that_nothing_was_written() {
     // The first is in a call that hangs; the second waits behind it.
     let one = json!({"call": "shopify.metafield", "fault": "never", "times": 1});
     put(&url, "faults", one, false).await;
-    let (long, short) = (Duration::from_secs(4), Duration::from_millis(300));
+    let (long, short) = (Duration::from_secs(10), Duration::from_millis(300));
     let behind = async {
         until_called(&url).await;
         shopify.record(&entry, short).await

@@ -118,7 +118,8 @@ pub async fn read(
     let (limit, before) = (page.limit(), page.before()?);
     let shop = staff.shop_id();
     let rows = reviews::list(&app.database, shop, open, before, limit + 1).await?;
-    Ok(Page::of(rows, limit, |row| (row.opened_at, &row.reason), |row| body(&row)))
+    let rows = rows.into_iter().map(|row| (row.id(), row)).collect();
+    Ok(Page::of(rows, limit, |(id, row)| (row.opened_at, id.as_str()), |(_, row)| body(&row)))
 }
 
 /// One case.
