@@ -60,6 +60,7 @@ pub struct Terms {
     pub cancel: Option<Cancel>,
     pub items: Vec<Item>,
     /// Until when Shopify may give credit back by itself: what is missing before is waited for.
+    /// Where the order is still to be cancelled, so long after its cancellation.
     pub reverts_by: At,
     /// Whether the customer is written to.
     pub notify: bool,
@@ -86,6 +87,9 @@ pub enum State {
         done: Vec<Outcome>,
         tries: u32,
         told: bool,
+        /// Since when: the order was cancelled by then.
+        #[serde(default)]
+        from: At,
     },
     /// The movement is being made, once, not before `sent`. `gap`: of a credit, what is missing.
     Moving {
@@ -171,13 +175,15 @@ impl Reversal {
             State::Following { told, job, since } => {
                 self.following((*told, job.as_ref(), *since), input, now)
             }
-            State::Looking { done, tries, told } => self.looking(done, *tries, *told, input, now),
+            State::Looking { done, tries, told, from } => {
+                self.looking(done, (*tries, *told, *from), input, now)
+            }
             State::Moving { done, gap, tries, sent } => {
                 self.moving(done, *gap, (*tries, *sent), input, now)
             }
             State::Owing { done, tries, .. } => match input {
                 Input::Due => {
-                    let next = begin(&self.terms.items, done.clone(), *tries, now);
+                    let next = again(begin(&self.terms.items, done.clone(), *tries, now));
                     Some(to(next, "tries_again", vec![]))
                 }
                 _ => None,
@@ -255,8 +261,7 @@ impl Reversal {
     fn looking(
         &self,
         done: &[Outcome],
-        tries: u32,
-        told: bool,
+        (tries, told, from): (u32, bool, At),
         input: &Input,
         now: At,
     ) -> Option<Next> {
@@ -281,7 +286,7 @@ impl Reversal {
                 to(next, "gap_found", facts)
             }
             Input::Stubborn => {
-                let next = State::Looking { done: done.to_vec(), tries, told: true };
+                let next = State::Looking { done: done.to_vec(), tries, told: true, from };
                 to(next, "credits_unknown", review(reason))
             }
             _ => return None,
@@ -344,7 +349,8 @@ impl Reversal {
             },
             // A credit's gap is asked for again: Shopify may have filled it meanwhile.
             Input::Refused(_) => {
-                return Some(self.next_item(done.to_vec(), "ruled_out", vec![], now));
+                let next = again(begin(&self.terms.items, done.to_vec(), 0, now));
+                return Some(to(next, "ruled_out", vec![]));
             }
             Input::Parked(reason) => {
                 let next = State::InReview { done: done.to_vec(), gap, reason: *reason };
@@ -376,7 +382,8 @@ impl Reversal {
                 self.item_done(done, outcome, "judged_applied", facts, now)
             }
             Input::Verdict { applied: false } => {
-                self.next_item(done.to_vec(), "judged_not_applied", facts, now)
+                let next = again(begin(&self.terms.items, done.to_vec(), 0, now));
+                to(next, "judged_not_applied", facts)
             }
             _ => return None,
         })
@@ -431,10 +438,20 @@ impl Reversal {
     }
 }
 
+/// The same item once more: what Shopify gives back by itself was waited for the first time.
+fn again(state: State) -> State {
+    match state {
+        State::Looking { done, tries, told, .. } => {
+            State::Looking { done, tries, told, from: At::default() }
+        }
+        state => state,
+    }
+}
+
 /// The state in which the item after `done` is begun.
 fn begin(items: &[Item], done: Vec<Outcome>, tries: u32, now: At) -> State {
     match items.get(done.len()) {
-        Some(Item::Credit { .. }) => State::Looking { done, tries, told: false },
+        Some(Item::Credit { .. }) => State::Looking { done, tries, told: false, from: now },
         Some(_) => State::Moving { done, gap: 0, tries, sent: now },
         None => State::Ended { done },
     }

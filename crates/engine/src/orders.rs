@@ -65,7 +65,7 @@ impl Engine {
 
     /// What is missing may still come back by itself: it is waited for.
     fn reverted(&self, flow: &Reversal, reverted: Vec<(u64, i64)>) -> Outcome {
-        let (now, by) = (self.clock.now(), flow.terms.reverts_by);
+        let (now, by) = (self.clock.now(), flow.reverts_by());
         if now < by && flow.missing(&reverted) > 0 {
             return Outcome::Wait { until: now.plus(REVERT_LOOK).min(by) };
         }

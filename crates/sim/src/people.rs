@@ -370,6 +370,7 @@ fn reversal_terms(placed: &Placed, order: &world_orders::Order, now: At) -> reve
     if number % 3 == 0 {
         items.push(Item::Earned { pos_id: coupon.pos_id.clone(), points: points(30) });
     }
+    let from = if order.cancelled { order.cancelled_at } else { now };
     let why = reversal::Why::Customer;
     let cancel = reversal::Cancel { reason: why, restock: true, note: None };
     reversal::Terms {
@@ -381,8 +382,7 @@ fn reversal_terms(placed: &Placed, order: &world_orders::Order, now: At) -> reve
         by: staff(),
         cancel: (!order.cancelled).then_some(cancel),
         items,
-        // Shopify's own reverts come in the same moment here.
-        reverts_by: now,
+        reverts_by: from.plus(world_orders::REVERTS_WITHIN),
         notify: true,
         at: now,
     }

@@ -258,3 +258,16 @@ fn a_doubt_remembers_when_it_may_have_been_sent() {
         assert_eq!(flow.pending(), Pending::Effect(expected));
     }
 }
+
+/// An order whose cancellation took Shopify an hour: its own reverts come after that.
+#[test]
+fn shopify_s_reverts_are_waited_for_from_the_cancellation_on() {
+    let mut flow = reversal(true, vec![credit(300)]);
+    flow.terms.reverts_by = flow.terms.at.plus(Duration::from_secs(60));
+    let late = NOW.plus(DAY);
+    for input in [accepted(), Input::Done] {
+        flow.state = flow.step(&input, late).unwrap().next;
+    }
+    assert_eq!(flow.pending(), Pending::Effect(Effect::LookCredits));
+    assert_eq!(flow.reverts_by(), late.plus(Duration::from_secs(60)));
+}

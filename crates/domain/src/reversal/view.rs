@@ -5,6 +5,7 @@ use crate::{
     effect::{Effect, Pending},
     flow::Order,
     points::Points,
+    time::At,
 };
 
 impl Reversal {
@@ -45,6 +46,17 @@ impl Reversal {
             | State::Confirming { gap, .. }
             | State::InReview { gap, .. } => *gap,
             _ => 0,
+        }
+    }
+
+    /// Until when what is missing may still come back by itself. An order that this flow has
+    /// cancelled may have been cancelled long after the flow was accepted.
+    pub fn reverts_by(&self) -> At {
+        match &self.state {
+            State::Looking { from, .. } if self.terms.cancel.is_some() => {
+                from.plus(self.terms.reverts_by.since(self.terms.at))
+            }
+            _ => self.terms.reverts_by,
         }
     }
 

@@ -107,6 +107,7 @@ impl World {
     pub fn arrive(&self) {
         let now = self.shared.now();
         let books = &mut *self.books();
+        books.orders.work(&self.shared);
         if books.late.iter().all(|(at, _)| *at > now) {
             return;
         }

@@ -13,6 +13,10 @@ use std::{collections::BTreeMap, time::Duration};
 pub const SPACE: i64 = 1_000;
 /// How long Shopify takes to cancel an order, in seconds.
 const JOB_S: [u64; 4] = [0, 1, 3, 90];
+/// How long after that it gives store credit back by itself, in seconds.
+const REVERT_S: [u64; 3] = [0, 2, 20];
+/// For so long after the cancellation Shopify's own reverts are waited for.
+pub const REVERTS_WITHIN: Duration = Duration::from_secs(40);
 
 #[derive(Debug)]
 pub struct Order {
@@ -20,8 +24,11 @@ pub struct Order {
     /// Paid with store credit, in minor units; the payment has the order's number.
     pub credit: i64,
     pub cancelled: bool,
+    pub cancelled_at: At,
     /// Shopify is cancelling it: until when, and whether it will come to that.
     job: Option<(At, bool)>,
+    /// When Shopify gives back what it gives back by itself.
+    reverts_at: Option<At>,
     /// What Shopify gives back by itself once it is cancelled.
     by_itself: i64,
     reverted: i64,
@@ -46,8 +53,16 @@ impl OrderBooks {
     pub fn place(&mut self, shared: &Shared, order: u64, customer: u64, credit: bool) {
         let credit = if credit { i64::try_from(order).unwrap_or(0) * SPACE + SPACE / 2 } else { 0 };
         let by_itself = shared.chance.one_of(&[0, 0, credit, credit.min(100)]);
-        let placed =
-            Order { customer, credit, cancelled: false, job: None, by_itself, reverted: 0 };
+        let placed = Order {
+            customer,
+            credit,
+            cancelled: false,
+            cancelled_at: At(0),
+            job: None,
+            reverts_at: None,
+            by_itself,
+            reverted: 0,
+        };
         self.orders.insert(order, placed);
         shared.note(Entry::Ordered { order, customer, credit });
     }
@@ -63,16 +78,18 @@ impl OrderBooks {
     /// Jobs whose time has come end, and Shopify gives back what it gives back by itself.
     pub fn work(&mut self, shared: &Shared) {
         for (number, order) in &mut self.orders {
-            let Some((_, well)) = order.job.filter(|(at, _)| *at <= shared.now()) else {
-                continue;
-            };
-            order.job = None;
-            if !well {
-                continue;
+            if let Some((at, well)) = order.job.filter(|(at, _)| *at <= shared.now()) {
+                order.job = None;
+                if well {
+                    order.cancelled = true;
+                    order.cancelled_at = at;
+                    shared.note(Entry::OrderCancelled { order: *number });
+                    let delay = Duration::from_secs(shared.chance.one_of(&REVERT_S));
+                    order.reverts_at = (order.by_itself > 0).then(|| at.plus(delay));
+                }
             }
-            order.cancelled = true;
-            shared.note(Entry::OrderCancelled { order: *number });
-            if order.by_itself > 0 {
+            if order.reverts_at.is_some_and(|at| at <= shared.now()) {
+                order.reverts_at = None;
                 order.reverted = order.by_itself;
                 let (order, minor) = (*number, order.by_itself);
                 shared.note(Entry::Credited { order, minor, by_shopify: true });
