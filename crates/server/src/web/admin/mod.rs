@@ -18,10 +18,13 @@ mod mail;
 mod me;
 mod nav;
 mod oidc;
+mod order;
+mod orders;
 mod overview;
 mod page;
 mod person;
 mod plots;
+mod revert;
 mod review;
 mod reviews;
 mod secret;
@@ -71,6 +74,10 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/admin/coupons/{code}/confirm", get(confirm::ask).post(confirm::confirm))
         .route("/admin/reviews", get(reviews::list))
         .route("/admin/reviews/{id}", get(review::see).post(review::settle))
+        .route("/admin/orders", get(orders::list))
+        .route("/admin/orders/{id}", get(order::see))
+        .route("/admin/orders/{id}/revert", get(revert::ask_revert).post(revert::revert))
+        .route("/admin/orders/{id}/cancel", get(revert::ask_cancel).post(revert::cancel))
         .route("/admin/audit", get(audit::list))
         .route("/admin/mail", get(mail::list))
         .route("/admin/mail/{id}", get(mail::see))

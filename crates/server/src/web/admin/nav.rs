@@ -23,6 +23,7 @@ pub const LINKS: &[Link] = &[
     link("/admin/overview", "nav-overview", Act::See),
     link("/admin/coupons", "nav-coupons", Act::See),
     link("/admin/expiring", "nav-expiring", Act::See),
+    link("/admin/orders", "nav-orders", Act::See),
     link("/admin/customers", "nav-customers", Act::See),
     link("/admin/jobs", "nav-jobs", Act::See),
     link("/admin/reviews", "nav-reviews", Act::See),

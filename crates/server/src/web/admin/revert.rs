@@ -1,0 +1,216 @@
+//! `/admin/orders/{id}/revert`: what was applied to a cancelled order comes back. `/cancel`: the
+//! order is cancelled first.
+
+use super::{Page, forms, orders, page::Said, show};
+use crate::{
+    app::App,
+    web::{
+        api::{
+            coupon::MayBody,
+            order::{self, OrderDetail},
+            revert::{self, CancelOrderRequest, RevertChoice},
+        },
+        error::ApiError,
+    },
+};
+use askama::Template;
+use axum::{
+    extract::{Form, Path, State},
+    response::{IntoResponse, Redirect, Response},
+};
+use domain::{Act, flow::Told, reversal::Why};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// What either form sends.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Sent {
+    #[serde(default)]
+    key: String,
+    #[serde(default)]
+    reason: String,
+    /// `on` where they are ticked.
+    #[serde(default)]
+    points: String,
+    #[serde(default)]
+    credits: String,
+    #[serde(default)]
+    restock: String,
+    #[serde(default)]
+    notify: String,
+    #[serde(default)]
+    extend_to: String,
+    #[serde(default)]
+    note: String,
+}
+
+#[derive(Template)]
+#[template(path = "admin/revert.html")]
+struct RevertPage {
+    page: Page,
+    detail: OrderDetail,
+    /// `revert` or `cancel`.
+    way: &'static str,
+    title: String,
+    back: String,
+    customer: String,
+    notify: String,
+    recorded: String,
+    points: String,
+    /// What can still come back, credit by credit.
+    credits: Vec<String>,
+    reasons: Vec<(&'static str, String, bool)>,
+    sent: Sent,
+    problem: Option<Said>,
+    open: bool,
+}
+
+fn form(
+    page: Page,
+    detail: OrderDetail,
+    way: &'static str,
+    sent: Sent,
+    problem: Option<Said>,
+) -> Result<Response, ApiError> {
+    let MayBody { allowed, problem: objection } = match way {
+        "cancel" => &detail.actions.cancel,
+        _ => &detail.actions.revert,
+    };
+    let said = |code: &&'static str| {
+        let (title, detail) = page.language.problem(code);
+        Said { title: title.to_owned(), detail: detail.to_owned() }
+    };
+    let open_points: i64 = detail.coupons.iter().map(|coupon| coupon.points_open).sum();
+    let reason = |why: Why| {
+        let name = why.as_str();
+        (name, page.t(&format!("order-reason-{name}")), sent.reason == name)
+    };
+    let customer = orders::buyer(&page, &detail.order);
+    let named = |of: &order::AppliedCredit| page.money(&of.open);
+    show(&RevertPage {
+        title: page.t(&format!("order-{way}")),
+        back: orders::place(&detail.order.id),
+        notify: page.with("act-notify", &[("customer", &customer)]),
+        recorded: page.with("act-recorded", &[("name", &page.name)]),
+        points: page.with("order-choose-points", &[("points", &page.points(&open_points))]),
+        customer,
+        credits: detail.credits.iter().map(named).collect(),
+        reasons: if way == "cancel" { Why::ALL.map(reason).to_vec() } else { vec![] },
+        open: *allowed,
+        problem: problem.or_else(|| objection.as_ref().map(said)),
+        sent,
+        way,
+        detail,
+        page,
+    })
+}
+
+async fn ask(app: &App, page: Page, id: &str, way: &'static str) -> Result<Response, ApiError> {
+    page.staff.may(Act::Cancel)?;
+    let detail = order::read(app, &page.staff, id).await?;
+    let on = || "on".to_owned();
+    let sent = Sent {
+        key: page.key.clone(),
+        points: on(),
+        credits: on(),
+        notify: on(),
+        ..Sent::default()
+    };
+    form(page, detail, way, sent, None)
+}
+
+async fn act(
+    app: &Arc<App>,
+    page: Page,
+    id: &str,
+    way: &'static str,
+    sent: Sent,
+) -> Result<Response, ApiError> {
+    page.staff.may(Act::Cancel)?;
+    match carry_out(app, &page, id, way, &sent).await {
+        Ok(done) => Ok(Redirect::to(&format!("{}?done={done}", orders::place(id))).into_response()),
+        Err(error) => {
+            let detail = order::read(app, &page.staff, id).await?;
+            let problem = page.problem(&error);
+            Ok((error.status, form(page, detail, way, sent, Some(problem))?).into_response())
+        }
+    }
+}
+
+async fn carry_out(
+    app: &Arc<App>,
+    page: &Page,
+    id: &str,
+    way: &str,
+    sent: &Sent,
+) -> Result<&'static str, ApiError> {
+    let said = [
+        way,
+        &sent.reason,
+        &sent.points,
+        &sent.credits,
+        &sent.restock,
+        &sent.notify,
+        &sent.extend_to,
+        &sent.note,
+    ];
+    let request = forms::request(&sent.key, id, &said)?;
+    let wanted = CancelOrderRequest {
+        reason: if way == "cancel" { sent.reason.clone() } else { Why::Other.as_str().to_owned() },
+        note: Some(sent.note.clone()),
+        restock: sent.restock == "on",
+        revert: RevertChoice {
+            points: sent.points == "on",
+            credits: sent.credits == "on",
+            extend_to: Some(sent.extend_to.clone()),
+        },
+        notify: sent.notify == "on",
+    };
+    let mut wish = revert::cancel_wish(app, &page.staff, &wanted, Some(request))?;
+    if way != "cancel" {
+        wish.cancel = None;
+    }
+    let (_, flow) = revert::carry_out(app, &page.staff, id, wish).await?;
+    match domain::Flow::Reversal(Box::new(flow)).told() {
+        Told::Processing | Told::Confirming => Ok("order-under-way"),
+        Told::Done if way == "cancel" => Ok("order-cancelled"),
+        Told::Done => Ok("order-reverted"),
+        Told::Failed => {
+            Err(ApiError::new("order-not-cancellable", axum::http::StatusCode::CONFLICT))
+        }
+    }
+}
+
+pub async fn ask_revert(
+    State(app): State<Arc<App>>,
+    page: Page,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    ask(&app, page, &id, "revert").await
+}
+
+pub async fn ask_cancel(
+    State(app): State<Arc<App>>,
+    page: Page,
+    Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+    ask(&app, page, &id, "cancel").await
+}
+
+pub async fn revert(
+    State(app): State<Arc<App>>,
+    page: Page,
+    Path(id): Path<String>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, ApiError> {
+    act(&app, page, &id, "revert", sent).await
+}
+
+pub async fn cancel(
+    State(app): State<Arc<App>>,
+    page: Page,
+    Path(id): Path<String>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, ApiError> {
+    act(&app, page, &id, "cancel", sent).await
+}
