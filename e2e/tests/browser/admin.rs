@@ -47,6 +47,7 @@ async fn each_page_reads_well_in_each_language_and_size() -> anyhow::Result<()> 
     let job = demo.trial(&codes).await?;
     let review = format!("/admin/reviews/{}", demo.review().await?);
     let mail = format!("/admin/mail/{}", demo.mail().await?);
+    let order = format!("/admin/orders/{}", demo.order("12345").await?);
     let pages = [
         ("overview", "/admin/overview".to_owned()),
         ("expiring", "/admin/expiring?days=400".to_owned()),
@@ -65,6 +66,10 @@ async fn each_page_reads_well_in_each_language_and_size() -> anyhow::Result<()> 
         ("cancel-refused", format!("/admin/coupons/{cancelled}/cancel")),
         ("hold", format!("/admin/coupons/{unused}/hold")),
         ("confirm", format!("/admin/coupons/{held}/confirm")),
+        ("orders", "/admin/orders".to_owned()),
+        ("orders-none", "/admin/orders?q=nobody".to_owned()),
+        ("order", order.clone()),
+        ("order-cancel", format!("{order}/cancel")),
         ("reviews", "/admin/reviews".to_owned()),
         ("reviews-settled", "/admin/reviews?status=settled".to_owned()),
         ("review", review),

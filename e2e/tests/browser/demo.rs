@@ -135,6 +135,15 @@ impl Demo {
         self.first("/reviews").await
     }
 
+    /// A coupon of the customer's, used in an order: the order's number, once Kaeru knows it.
+    pub async fn order(&self, customer: &str) -> anyhow::Result<String> {
+        let code = self.convert(customer, 300, "for-an-order").await?;
+        let url = format!("{}/sandbox/api/orders", self.base);
+        let body = json!({"customer": customer, "code": code, "total": "3000"});
+        self.client.post(url).json(&body).send().await?.error_for_status()?;
+        self.first("/orders").await
+    }
+
     /// The number of the newest mail, waited for.
     pub async fn mail(&self) -> anyhow::Result<String> {
         self.first("/mails").await

@@ -87,6 +87,15 @@ impl Pages {
         code.map(str::to_owned).ok_or_else(|| anyhow::anyhow!("not converted: {body}"))
     }
 
+    /// An order of the customer's that the coupon was used in, as the sandbox tells of it.
+    pub async fn order(&self, customer: &str, code: &str) -> anyhow::Result<String> {
+        let url = format!("{}/sandbox/api/orders", self.base);
+        let body = json!({"customer": customer, "code": code, "total": "3000"});
+        let order: Value = self.client.post(url).json(&body).send().await?.json().await?;
+        let id = order["id"].as_str();
+        id.map(str::to_owned).ok_or_else(|| anyhow::anyhow!("no order: {order}"))
+    }
+
     /// What the staff's API says to whoever has this token: a status.
     pub async fn me(&self, token: &str) -> anyhow::Result<u16> {
         let request = self.client.get(format!("{}/admin/api/v1/me", self.base));

@@ -3,6 +3,7 @@
 mod accounts;
 mod admin_customers;
 mod admin_jobs;
+mod admin_orders;
 mod admin_pages;
 mod admin_people;
 mod audit_chain;

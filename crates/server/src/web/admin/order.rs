@@ -43,7 +43,6 @@ struct Applied {
     href: String,
     points: String,
     returned: String,
-    open: bool,
 }
 
 /// One decision to give back.
@@ -94,7 +93,6 @@ pub async fn see(
         code: of.code.clone(),
         points: page.points(&of.points),
         returned: page.points(&of.points_returned),
-        open: of.points_open > 0,
     };
     let step = |of: &order::OrderStep| {
         let name = format!("order-step-{}", of.event.replace('_', "-"));

@@ -1,0 +1,60 @@
+//! Orders on the staff's pages, without a browser: found, cancelled once, given back once.
+
+use crate::admin_pages::{Answer, Pages};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The page, once it says so.
+async fn until(pages: &Pages, cookie: &str, path: &str, text: &str) -> anyhow::Result<Answer> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let answer = pages.get(cookie, path).await?;
+        if answer.status == 200 && answer.text.contains(text) {
+            return Ok(answer);
+        }
+        anyhow::ensure!(Instant::now() < deadline, "{path} never said {text}: {}", answer.text);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_order_is_cancelled_once_and_its_points_return_once() -> anyhow::Result<()> {
+    let pages = Pages::start().await?;
+    let (manager, viewer) = (pages.sign_in("manager").await?, pages.sign_in("viewer").await?);
+    let code = pages.convert("12345").await?;
+    let order = pages.order("12345", &code).await?;
+    let list = "/admin/orders?q=";
+    let found = until(&pages, &manager, &format!("{list}{code}"), "#1001").await?;
+    assert!(found.text.contains("Yamada Taro"), "{}", found.text);
+    assert!(!pages.get(&manager, &format!("{list}nobody")).await?.text.contains("#1001"));
+
+    let (page, form) = (format!("/admin/orders/{order}"), format!("/admin/orders/{order}/cancel"));
+    assert!(!pages.get(&viewer, &page).await?.text.contains("/cancel"), "no button for a viewer");
+    assert_eq!(pages.get(&viewer, &form).await?.status, 403);
+    let asked = pages.get(&manager, &form).await?;
+    assert!(asked.text.contains("300"), "the points are told: {}", asked.text);
+    let (csrf, key) = (asked.hidden("csrf").to_owned(), asked.hidden("key").to_owned());
+    let fields = |reason: &str| {
+        let fields = [("csrf", csrf.as_str()), ("key", &key), ("points", "on"), ("reason", reason)];
+        fields.map(|(name, value)| (name, value.to_owned()))
+    };
+    let wrong = pages.post(&manager, &form, &fields("")).await?;
+    assert_eq!(wrong.status, 400, "a reason is needed");
+    for sent in ["first", "again"] {
+        let done = pages.post(&manager, &form, &fields("customer")).await?;
+        assert_eq!(done.status, 303, "{sent}: {}", done.text);
+        assert!(done.leads_to().starts_with(&page), "{}", done.leads_to());
+    }
+    let reference = format!("ORDER-{order}-{code}");
+    until(&pages, &manager, &page, &reference).await?;
+    assert_eq!(pages.movements("12345").await?, [-300, 300]);
+    until(&pages, &manager, "/admin/orders?revert_status=reverted", "#1001").await?;
+    let late = pages.get(&manager, &format!("{page}/revert")).await?;
+    assert!(late.text.contains("role=\"alert\""), "given back already: {}", late.text);
+    let fields = [("csrf", csrf.as_str()), ("key", "another"), ("points", "on")];
+    let sent = pages.post(&manager, &format!("{page}/revert"), &fields).await?;
+    assert_eq!(sent.status, 409, "{}", sent.text);
+    assert_eq!(pages.movements("12345").await?, [-300, 300]);
+    assert_eq!(pages.get(&manager, "/admin/orders/nothing").await?.status, 404);
+    Ok(())
+}
