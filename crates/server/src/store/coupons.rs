@@ -196,7 +196,7 @@ impl Query {
     }
 
     /// The codes that fit: bounded, so that a page stays cheap however many coupons there are.
-    fn search(&mut self, q: &str) {
+    fn search(&mut self, database: &Database, q: &str) {
         let typed = q.trim();
         let code: String = typed.to_uppercase();
         let name = super::customers::name_key(typed);
@@ -206,11 +206,10 @@ impl Query {
             "SELECT code FROM (SELECT code FROM coupon WHERE shop = ?1 AND code >= ?{code_start} \
              AND code < ?{code_end} ORDER BY code LIMIT {MOST_FOUND}) AS begins"
         )];
-        let letters = |text: &str| text.chars().count() >= 3 && !text.contains(['%', '_', '\\']);
-        if letters(&code) {
-            let like = self.value(format!("%{code}%"));
+        if let Some((like, pattern)) = database.part(&code) {
+            let pattern = self.value(pattern);
             any.push(format!(
-                "SELECT code FROM (SELECT code FROM coupon_search WHERE code LIKE ?{like} \
+                "SELECT code FROM (SELECT code FROM coupon_search WHERE code {like} ?{pattern} \
                  AND shop = ?1 ORDER BY rowid DESC LIMIT {MOST_FOUND}) AS parts"
             ));
         }
@@ -225,12 +224,12 @@ impl Query {
             "SELECT id FROM (SELECT id FROM customer WHERE shop = ?1 AND name_key >= ?{name_start} \
              AND name_key < ?{name_end} LIMIT {MOST_PEOPLE}) AS begins"
         );
-        if letters(&name) {
-            let like = self.value(format!("%{name}%"));
+        if let Some((like, pattern)) = database.part(&name) {
+            let pattern = self.value(pattern);
             people.push_str(&format!(
                 " UNION SELECT id FROM (SELECT customer.id FROM customer_search \
                  JOIN customer ON customer.shop = ?1 AND customer.id = customer_search.id \
-                 WHERE customer_search.name_key LIKE ?{like} AND customer_search.shop = ?1 \
+                 WHERE customer_search.name_key {like} ?{pattern} AND customer_search.shop = ?1 \
                  AND customer.name_key = customer_search.name_key LIMIT {MOST_PEOPLE}) AS parts"
             ));
         }
@@ -264,7 +263,7 @@ pub async fn list(
         values: values![shop.0.clone(), now].to_vec(),
     };
     if let Some(q) = filter.q.as_deref().filter(|q| !q.trim().is_empty()) {
-        query.search(q);
+        query.search(database, q);
     }
     let customer = filter.customer.map(|id| number(id.0)).transpose()?;
     for (condition, value) in [

@@ -133,6 +133,19 @@ impl Database {
         Ok(Self::Postgres(Arc::new(Postgres::open(url, now.0).await?)))
     }
 
+    /// How a part of a text is looked for through the trigrams: the operator, and the pattern. No
+    /// pattern where the text is too short for them, or has signs of the pattern's own.
+    fn part(&self, text: &str) -> Option<(&'static str, String)> {
+        if text.chars().count() < 3 || text.contains(['%', '_', '\\', '*', '?', '[']) {
+            return None;
+        }
+        Some(match self {
+            // Its trigrams are told apart by case, which LIKE is not: it would read every row.
+            Self::Sqlite(_) => ("GLOB", format!("*{text}*")),
+            Self::Postgres(_) => ("LIKE", format!("%{text}%")),
+        })
+    }
+
     /// Whether the last transaction could not be written: a full disk, a lost connection.
     pub fn failing(&self) -> bool {
         match self {

@@ -59,7 +59,7 @@ pub async fn list(
         values![shop.0.clone(), before.unwrap_or(i64::MAX)].to_vec();
     let mut sql = format!("SELECT {COLUMNS} AND customer.id < ?2");
     if let Some(q) = q.map(str::trim).filter(|q| !q.is_empty()) {
-        sql.push_str(&format!(" AND customer.id IN ({})", search(q, &mut values)));
+        sql.push_str(&format!(" AND customer.id IN ({})", search(database, q, &mut values)));
     }
     values.push(i64::try_from(most).unwrap_or(i64::MAX).into());
     sql.push_str(&format!(" ORDER BY customer.id DESC LIMIT ?{}", values.len()));
@@ -68,7 +68,7 @@ pub async fn list(
 }
 
 /// Whoever has this id, number or name, or a name with this part.
-fn search(q: &str, values: &mut Vec<Value<'static>>) -> String {
+fn search(database: &Database, q: &str, values: &mut Vec<Value<'static>>) -> String {
     let mut value = |value: Value<'static>| {
         values.push(value);
         values.len()
@@ -88,10 +88,10 @@ fn search(q: &str, values: &mut Vec<Value<'static>>) -> String {
         let id = value(id.into());
         any.push(format!("SELECT id FROM customer WHERE shop = ?1 AND id = ?{id}"));
     }
-    if key.chars().count() >= 3 && !key.contains(['%', '_', '\\']) {
-        let like = value(format!("%{key}%").into());
+    if let Some((like, pattern)) = database.part(&key) {
+        let pattern = value(pattern.into());
         any.push(format!(
-            "SELECT id FROM (SELECT id FROM customer_search WHERE name_key LIKE ?{like} \
+            "SELECT id FROM (SELECT id FROM customer_search WHERE name_key {like} ?{pattern} \
              AND shop = ?1 LIMIT {MOST_FOUND}) AS parts"
         ));
     }
