@@ -29,8 +29,8 @@ pub async fn run(config: &Path, copy: Option<PathBuf>) -> anyhow::Result<()> {
     }
     println!(
         "The database comes from a backup. Points that were to move before now are looked up \
-         before they move again. What was converted after the backup is at the POS and in \
-         Shopify, and not here: `kaeru reconcile` lists it"
+         before they move again. What was converted after the backup is in Shopify and at the POS, \
+         and not here: see «Restore» in docs/operating.md"
     );
     Ok(())
 }

@@ -1,11 +1,13 @@
 //! Copies of an SQLite database: taken beside a running service, checked, and put back.
 
-use super::{lineage, migrate, sqlite};
+use super::{
+    lineage, migrate,
+    sqlite::{self, beside},
+};
 use anyhow::{Context, bail, ensure};
 use domain::At;
 use rusqlite::{Connection, OpenFlags, backup};
 use std::{
-    ffi::OsString,
     fs::{self, File},
     path::{Path, PathBuf},
     time::Duration,
@@ -73,7 +75,7 @@ pub fn check(path: &Path) -> anyhow::Result<Vec<Count>> {
 pub fn put_back(copy: &Path, path: &Path, now: At) -> anyhow::Result<Option<PathBuf>> {
     let _lock = sqlite::lock(path)?;
     check(copy)?;
-    let coming = beside(path, ".restoring");
+    let coming = sqlite::coming(path);
     for file in [&coming, &beside(&coming, "-wal"), &beside(&coming, "-shm")] {
         remove(file)?;
     }
@@ -119,12 +121,6 @@ fn counted(connection: &Connection) -> rusqlite::Result<Vec<Count>> {
             Ok((table, rows))
         })
         .collect()
-}
-
-fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut name: OsString = path.as_os_str().to_owned();
-    name.push(end);
-    PathBuf::from(name)
 }
 
 fn remove(path: &Path) -> anyhow::Result<()> {

@@ -124,6 +124,13 @@ impl Sqlite {
 /// # Errors
 /// Where the file cannot be used.
 pub fn prepare(path: &Path, now: At) -> anyhow::Result<Connection> {
+    let half = coming(path);
+    anyhow::ensure!(
+        !half.exists(),
+        "database.url: `kaeru restore` did not end, and what lies there may be neither the old \
+         database nor the backup. Run it again (it left {})",
+        half.display()
+    );
     let mut connection = connect(path, OpenFlags::default())
         .with_context(|| format!("database.url: cannot open {}", path.display()))?;
     migrate::sqlite(&mut connection, now.0)?;
@@ -134,14 +141,25 @@ fn reader(path: &Path) -> rusqlite::Result<Connection> {
     connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
+/// The file of that name with this end.
+pub fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    PathBuf::from(name)
+}
+
+/// What a restore makes the database of. It is there from the first step to the last, which gives
+/// it its name: a database beside it is not to be opened.
+pub fn coming(path: &Path) -> PathBuf {
+    beside(path, ".restoring")
+}
+
 /// Nobody else serves on the file, as long as the answer is kept.
 ///
 /// # Errors
 /// Where another process does, or the folder cannot be written.
 pub fn lock(path: &Path) -> anyhow::Result<File> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let name = PathBuf::from(name);
+    let name = beside(path, ".lock");
     let file = File::options()
         .create(true)
         .truncate(false)

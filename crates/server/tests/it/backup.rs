@@ -239,7 +239,10 @@ async fn a_damaged_backup_is_not_put_back() -> anyhow::Result<()> {
     let mut stand = Stand::start().await?;
     stand.convert("a").await?;
     let copy = stand.path("copy.db");
-    stand.must(&["backup", &copy, "--config", &stand.file])?;
+    let sound = stand.path("sound.db");
+    for file in [&copy, &sound] {
+        stand.must(&["backup", file, "--config", &stand.file])?;
+    }
     stand.service = None;
     let mut bytes = std::fs::read(&copy)?;
     let middle = bytes.len() / 2;
@@ -249,6 +252,13 @@ async fn a_damaged_backup_is_not_put_back() -> anyhow::Result<()> {
     let (good, said) = stand.run(&["restore", &copy, "--config", &stand.file])?;
     assert!(!good && said.contains("copy.db"), "{said}");
     assert_eq!(std::fs::read(stand.path("kaeru.db"))?, before, "nothing has changed");
+    // Died half-way: neither the one nor the other is opened, and the next run ends it.
+    std::fs::write(stand.path("kaeru.db.restoring"), "a part of a copy")?;
+    let (good, said) = stand.run(&["migrate", "--config", &stand.file])?;
+    assert!(!good && said.contains("did not end"), "{said}");
+    assert_eq!(std::fs::read(stand.path("kaeru.db"))?, before, "nothing has changed");
+    stand.must(&["restore", &sound, "--config", &stand.file])?;
+    stand.must(&["migrate", "--config", &stand.file])?;
     let (good, said) = stand.run(&["restore", &stand.file, "--config", &stand.file])?;
     assert!(!good && said.contains("no sound database"), "{said}");
     Ok(())
