@@ -402,8 +402,7 @@ pub async fn acts(
     let sql = "SELECT id, kind, body, terms, version, epoch, due_at, tries, fingerprint \
         FROM flow WHERE shop = ?1 AND code = ?2 ORDER BY created_at, id";
     let lines = database.read(sql, values![shop.0.clone(), code.0.clone()].to_vec()).await?;
-    let read = |line: &Line| rows::read(line).map(|(row, _)| row);
-    Ok(lines.iter().map(read).collect::<Result<_, _>>()?)
+    Ok(rows::read_all(&lines)?)
 }
 
 /// What the news of a use meant.

@@ -257,8 +257,7 @@ pub async fn reversals(
     let sql = "SELECT id, kind, body, terms, version, epoch, due_at, tries, fingerprint \
         FROM flow WHERE shop = ?1 AND order_id = ?2 ORDER BY created_at, id";
     let lines = database.read(sql, values![shop.0.clone(), order.0.clone()].to_vec()).await?;
-    let read = |line: &Line| super::rows::read(line).map(|(row, _)| row);
-    Ok(lines.iter().map(read).collect::<Result<_, _>>()?)
+    Ok(super::rows::read_all(&lines)?)
 }
 
 /// Every step of every reversal of the order, oldest first.

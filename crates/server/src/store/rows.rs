@@ -5,6 +5,11 @@ use domain::{Cancellation, Conversion, Ending, Flow, Hold, Reversal};
 use engine::store::Row;
 use serde::{Serialize, de::DeserializeOwned};
 
+/// The rows without their requests, from the columns of [`super::sql::LOAD`].
+pub fn read_all(lines: &[Line]) -> Result<Vec<Row>, DbError> {
+    lines.iter().map(|line| read(line).map(|(row, _)| row)).collect()
+}
+
 /// The row and its request's fingerprint, from the columns of [`super::sql::LOAD`].
 pub fn read(line: &Line) -> Result<(Row, String), DbError> {
     let (kind, body, terms) = (line.text(1)?, line.text(2)?, line.text(3)?);

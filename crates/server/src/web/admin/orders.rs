@@ -26,7 +26,7 @@ const PLACE: &str = "/admin/orders";
 struct OrdersPage {
     page: Page,
     q: String,
-    /// By what came back: its name, its text, its address, whether it is shown.
+    /// By what came back: its address, its text, whether it is shown.
     tabs: Vec<(String, String, bool)>,
     revert_status: String,
     /// Names, texts, and which is chosen.
@@ -68,7 +68,11 @@ pub fn reverted(page: &Page, status: &str) -> Badge {
         "reverted" => "good",
         _ => "neutral",
     };
-    Badge { tone, text: page.t(&format!("order-revert-{}", status.replace('_', "-"))) }
+    Badge { tone, text: reverted_text(page, status) }
+}
+
+fn reverted_text(page: &Page, status: &str) -> String {
+    page.t(&format!("order-revert-{}", status.replace('_', "-")))
 }
 
 /// Who bought it.
@@ -98,10 +102,8 @@ pub async fn list(
         forms::address(PLACE, &asked)
     };
     let tab = |name: &str| {
-        let text = if name.is_empty() { "order-revert-all" } else { name };
-        let text = text.replace('_', "-");
-        let text = if name.is_empty() { text } else { format!("order-revert-{text}") };
-        (address(name, ""), page.t(&text), revert == name)
+        let text = if name.is_empty() { "all" } else { name };
+        (address(name, ""), reverted_text(&page, text), revert == name)
     };
     let tabs = std::iter::once("").chain(REVERT_STATUSES).map(tab).collect();
     let option = |name: &'static str, text: &str| (name, page.t(text), chosen == name);

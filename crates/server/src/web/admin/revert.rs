@@ -8,7 +8,7 @@ use crate::{
         api::{
             coupon::MayBody,
             order::{self, OrderDetail},
-            revert::{self, CancelOrderRequest, RevertChoice},
+            revert::{self, CancelOrderRequest, RevertChoice, RevertRequest},
         },
         error::ApiError,
     },
@@ -155,21 +155,21 @@ async fn carry_out(
         &sent.note,
     ];
     let request = forms::request(&sent.key, id, &said)?;
-    let wanted = CancelOrderRequest {
-        reason: if way == "cancel" { sent.reason.clone() } else { Why::Other.as_str().to_owned() },
-        note: Some(sent.note.clone()),
-        restock: sent.restock == "on",
-        revert: RevertChoice {
-            points: sent.points == "on",
-            credits: sent.credits == "on",
-            extend_to: Some(sent.extend_to.clone()),
-        },
-        notify: sent.notify == "on",
+    let (points, credits) = (sent.points == "on", sent.credits == "on");
+    let (extend_to, notify) = (Some(sent.extend_to.clone()), sent.notify == "on");
+    let wish = if way == "cancel" {
+        let wanted = CancelOrderRequest {
+            reason: sent.reason.clone(),
+            note: Some(sent.note.clone()),
+            restock: sent.restock == "on",
+            revert: RevertChoice { points, credits, extend_to },
+            notify,
+        };
+        revert::cancel_wish(app, &page.staff, &wanted, Some(request))?
+    } else {
+        let wanted = RevertRequest { points, credits, extend_to, notify };
+        revert::revert_wish(app, &page.staff, &wanted, Some(request))?
     };
-    let mut wish = revert::cancel_wish(app, &page.staff, &wanted, Some(request))?;
-    if way != "cancel" {
-        wish.cancel = None;
-    }
     let (_, flow) = revert::carry_out(app, &page.staff, id, wish).await?;
     match domain::Flow::Reversal(Box::new(flow)).told() {
         Told::Processing | Told::Confirming => Ok("order-under-way"),

@@ -127,16 +127,7 @@ pub async fn revert(
     let begin = async {
         staff.may(Act::Cancel)?;
         let request = key(idempotency::request(&headers, &body.bytes)?, &id);
-        let RevertRequest { points, credits, extend_to, notify } = &body.said;
-        let wish = Wish {
-            by: staff.actor(),
-            points: *points,
-            credits: *credits,
-            extend_to: extended(&app, &staff, extend_to.as_ref())?,
-            notify: *notify,
-            cancel: None,
-            request: Some(request),
-        };
+        let wish = revert_wish(&app, &staff, &body.said, Some(request))?;
         carry_out(&app, &staff, &id, wish).await
     };
     respond(begin.await, &staff)
@@ -165,7 +156,28 @@ pub async fn cancel(
     respond(begin.await, &staff)
 }
 
-/// The choice, checked.
+/// What is to come back of a cancelled order, checked.
+///
+/// # Errors
+/// `invalid-request`, naming the field.
+pub fn revert_wish(
+    app: &App,
+    staff: &Staff,
+    said: &RevertRequest,
+    request: Option<Request>,
+) -> Result<Wish, ApiError> {
+    Ok(Wish {
+        by: staff.actor(),
+        points: said.points,
+        credits: said.credits,
+        extend_to: extended(app, staff, said.extend_to.as_ref())?,
+        notify: said.notify,
+        cancel: None,
+        request,
+    })
+}
+
+/// The same with the order's cancellation.
 ///
 /// # Errors
 /// `invalid-request`, naming the field.
