@@ -393,6 +393,7 @@ class KaeruPoints extends HTMLElement {
         try { got = await this.call(`coupons/${code}/cancel`, `undo-${code}`); } catch { /* again */ }
         if (got.status && got.status !== 202) {
           const said = got.status === 200 ? this.t('undone') : got.data.detail || this.t('broken');
+          if (this.card?.done?.coupon.code === code) this.card = null;
           await this.refresh();
           this.main.querySelector('.coupons h3')?.after(h('p', { role: 'status' }, said));
           return;
@@ -400,9 +401,9 @@ class KaeruPoints extends HTMLElement {
         await new Promise((next) => setTimeout(next, 1000 * got.wait));
       }
     };
-    const yes = h('button', { onclick: send }, this.t('yes'));
+    const yes = h('button', { className: 'undo-yes', onclick: send }, this.t('yes'));
     const no = h('button', { onclick: () => box.replaceChildren(ask) }, this.t('close'));
-    const ask = h('button', { onclick: () => {
+    const ask = h('button', { className: 'undo', onclick: () => {
       note.textContent = this.t('sure');
       box.replaceChildren(note, no, yes);
       no.focus();

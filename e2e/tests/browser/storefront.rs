@@ -100,6 +100,31 @@ async fn the_limits_are_said_before_the_error() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_unused_coupon_is_taken_back_and_the_points_are_seen_to_return() -> anyhow::Result<()> {
+    let (demo, page) = (Demo::start()?, Page::open(390, false).await?);
+    page.sign_in(&demo.base, 0).await?;
+    page.press("form .pri").await?;
+    page.until(RESULT).await?;
+    page.until("w.querySelector('.top .big').textContent === '750 ポイント'").await?;
+    // Asked twice, and the focus lies on the way out.
+    page.press(".coupons .undo").await?;
+    page.until("w.activeElement.textContent === '閉じる'").await?;
+    page.screenshot("shop-undo-390-ja").await?;
+    page.press(".coupons .undo-yes").await?;
+    page.until("w.querySelector('.top .big').textContent === '1,250 ポイント'").await?;
+    // The code that was just shown is not offered any more.
+    assert_eq!(page.widget("return w.querySelector('.result') === null").await?, true);
+    let said = page.widget("return w.querySelector('.coupons [role=status]').textContent").await?;
+    assert_eq!(said, "取り消しました。ポイントが戻りました。");
+    let pair = "return [...w.querySelectorAll('.pair .n')].map((n) => n.textContent).join(' ')";
+    assert_eq!(page.widget(pair).await?, "+500 -500");
+    page.screenshot("shop-undone-390-ja").await?;
+    let books = demo.books().await?;
+    assert_eq!((deductions(&books), &books["coupons"][0]["live"]), (2, &Value::from(false)));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_says_that_nothing_changed() -> anyhow::Result<()> {
     let (demo, page) = (Demo::start()?, Page::open(390, true).await?);
     page.sign_in(&demo.base, 0).await?;

@@ -88,8 +88,12 @@ fn alternatives(text: &str) -> Vec<String> {
     }
 }
 
-/// `*` stands for any part of a path; `:12` or `::name` at the end for a place in the file.
+/// `*` stands for any part of a path; `:12` at the end for a line of the file, `::name` for
+/// a function of it.
 fn exists(tree: &Tree, named: &str) -> bool {
+    if let Some((path, name)) = named.split_once("::") {
+        return tree.text(path).is_some_and(|text| text.contains(&format!("fn {name}(")));
+    }
     let path = named.split(':').next().unwrap_or(named);
     match path.split_once('*') {
         None => tree.has(path),
@@ -104,13 +108,15 @@ fn exists(tree: &Tree, named: &str) -> bool {
 mod tests {
     use super::*;
 
-    const ENGINE: (&str, &str) = ("crates/engine/src/lib.rs", "");
+    const ENGINE: (&str, &str) = ("crates/engine/src/lib.rs", "pub async fn start() {}");
 
     #[test]
     fn paths_that_are_not_there_are_found() {
         let cases = [
             ("see `crates/engine/src/lib.rs` and `crates/engine`", 0),
             ("`crates/engine/src/lib.rs:12`, `crates/*/src/lib.rs`", 0),
+            ("`crates/engine/src/lib.rs::start`", 0),
+            ("`crates/engine/src/lib.rs::star`, `crates/gone.rs::start`", 2),
             ("`crates/engine/src/{lib,gone}.rs`", 1),
             ("`crates/gone/`, `docs/gone.md`", 2),
             ("`crates/*/gone.rs`", 1),

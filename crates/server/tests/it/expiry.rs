@@ -6,10 +6,10 @@ use crate::{
     support::{Till, World, cancellation, issued},
 };
 use anyhow::Context;
-use domain::{At, Coupon, Flow, Hold, ShopId, coupon::Status, hold};
+use domain::{At, Coupon, Flow, Hold, Problem, ShopId, coupon::Status, hold};
 use engine::store::{Begun, Guard, Start};
 use server::{
-    acts,
+    acts::{self, Declined},
     app::App,
     config::Config,
     expiry, ids, mail,
@@ -85,6 +85,13 @@ async fn coupons_end_at_their_moment_and_only_once() -> anyhow::Result<()> {
         (end.plus(DAY), 0, Status::Expired),
     ] {
         app.clock.set(moment);
+        // Its time counts, whether the sweep has been there or not.
+        let may = acts::may_cancel(&app, &app.shops[&shop], ends.terms.code.as_str()).await;
+        match may.map(|coupon| coupon.terms.code) {
+            Ok(code) => assert!(moment < end && code == ends.terms.code),
+            Err(Declined::Problem(Problem::CouponExpired)) => assert!(moment >= end),
+            Err(other) => anyhow::bail!("{moment:?}: {other:?}"),
+        }
         let (one, other) = futures::join!(sweep(&app), sweep(&app));
         assert_eq!(one? + other?, ended, "{moment:?}");
         assert_eq!(status(&app, &ends).await?, wanted, "{moment:?}");
