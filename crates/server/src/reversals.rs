@@ -45,6 +45,21 @@ pub struct Wish {
     pub request: Option<Request>,
 }
 
+impl Wish {
+    /// Nothing, of an order that is cancelled already: what is wanted is said over it.
+    pub const fn of(by: Actor) -> Self {
+        Self {
+            by,
+            points: false,
+            credits: false,
+            extend_to: None,
+            notify: false,
+            cancel: None,
+            request: None,
+        }
+    }
+}
+
 /// Points of this coupon that no reversal has been promised.
 pub fn open_points(coupon: &order_lists::Coupon) -> i64 {
     (coupon.points - coupon.taken).min(coupon.open).max(0)
@@ -109,15 +124,7 @@ pub async fn automatic(app: &Arc<App>, shop: &Shop, order: &str) -> Result<(), D
     if !(cancelled && untouched && 0 < points && points < limit) {
         return Ok(());
     }
-    let wish = Wish {
-        by: Actor::System,
-        points: true,
-        credits: true,
-        extend_to: None,
-        notify: true,
-        cancel: None,
-        request: None,
-    };
+    let wish = Wish { points: true, credits: true, notify: true, ..Wish::of(Actor::System) };
     match begin(app, shop, order, wish).await {
         Ok(Begin::New(row)) => {
             app.drive(row, true);

@@ -167,13 +167,12 @@ pub fn revert_wish(
     request: Option<Request>,
 ) -> Result<Wish, ApiError> {
     Ok(Wish {
-        by: staff.actor(),
         points: said.points,
         credits: said.credits,
         extend_to: extended(app, staff, said.extend_to.as_ref())?,
         notify: said.notify,
-        cancel: None,
         request,
+        ..Wish::of(staff.actor())
     })
 }
 
@@ -189,13 +188,13 @@ pub fn cancel_wish(
 ) -> Result<Wish, ApiError> {
     let RevertChoice { points, credits, extend_to } = &said.revert;
     Ok(Wish {
-        by: staff.actor(),
         points: *points,
         credits: *credits,
         extend_to: extended(app, staff, extend_to.as_ref())?,
         notify: said.notify,
         cancel: Some(said.check()?),
         request,
+        ..Wish::of(staff.actor())
     })
 }
 
