@@ -2,6 +2,7 @@
 
 pub use crate::shopify::CustomerCard;
 use crate::{
+    bell::{Bell, Due},
     book::Book,
     clock::SharedClock,
     config::{Config, ShopConfig, ShopMail, Signals},
@@ -10,7 +11,7 @@ use crate::{
     oidc,
     points::{self, http::HttpPoints},
     shopify::Shopify,
-    store::{Database, Journal, lineage, reads::Reads},
+    store::{Database, Journal, journal, lineage, reads::Reads},
     telemetry, web,
 };
 
@@ -19,7 +20,7 @@ use domain::{At, CustomerId, FlowId, Points, ShopId, flow::Told, rules::Rules};
 use engine::{
     Engine, Observer,
     ports::{Clock, Peers, PointsBook, Ports},
-    store::{Event, Row},
+    store::{Event, Row, StoreError},
 };
 use jiff::tz::TimeZone;
 use quick_cache::sync::Cache;
@@ -37,7 +38,7 @@ use tokio::{
     sync::{Notify, oneshot},
     task::JoinHandle,
 };
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Cards and balances of so many customers are remembered, for so long.
 const REMEMBERED: usize = 10_000;
@@ -82,11 +83,14 @@ pub struct App {
     pub tokens: web::auth::Checked,
     /// Every drive of a flow: what a stop waits for.
     pub drives: TaskTracker,
-    pub worker_wake: Notify,
-    pub webhook_wake: Notify,
+    pub bell: Bell,
     pub stopping: AtomicBool,
     /// Wakes whoever waits for nothing but the end.
     pub stopped: Notify,
+    /// The flows that are driven here, by their leases' epochs.
+    held: Mutex<BTreeMap<FlowId, i64>>,
+    /// The end has come, whatever is under way.
+    leaving: CancellationToken,
     pub demo: bool,
     /// The staff's identity provider.
     pub oidc: Option<oidc::Provider>,
@@ -169,10 +173,11 @@ impl App {
             sign_ins_from: attempts(60),
             tokens: web::auth::Checked::default(),
             drives: TaskTracker::new(),
-            worker_wake: Notify::new(),
-            webhook_wake: Notify::new(),
+            bell: Bell::default(),
             stopping: AtomicBool::new(false),
             stopped: Notify::new(),
+            held: Mutex::default(),
+            leaving: CancellationToken::new(),
             demo,
             oidc,
             checkpoints: config.checkpoints,
@@ -188,10 +193,17 @@ impl App {
         let app = Arc::clone(self);
         self.drives.spawn(async move {
             let id = row.id;
-            match app.engine.drive(row, fresh).await {
+            app.lock_held().insert(id, row.epoch);
+            let driven = tokio::select! {
+                driven = app.engine.drive(row, fresh) => driven,
+                // What it was about to do is found by whoever takes the flow next.
+                () = app.leaving.cancelled() => return,
+            };
+            app.lock_held().remove(&id);
+            match driven {
                 Ok(row) => {
                     if row.due_at.is_some() {
-                        app.worker_wake.notify_one();
+                        app.bell.wake(Due::Flows);
                     }
                 }
                 Err(engine::Stopped::LeaseLost) => {
@@ -218,13 +230,28 @@ impl App {
         }
     }
 
+    /// Drops what is still under way, and gives its leases back: other processes need not wait for
+    /// their end. Says how many flows that were.
+    pub async fn leave(&self) -> Result<usize, StoreError> {
+        self.leaving.cancel();
+        self.drives.close();
+        self.drives.wait().await;
+        let held = std::mem::take(&mut *self.lock_held());
+        let count = held.len();
+        journal::give_back(&self.database, held, self.now()).await?;
+        Ok(count)
+    }
+
+    fn lock_held(&self) -> std::sync::MutexGuard<'_, BTreeMap<FlowId, i64>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// No more new work: what is under way is finished or parked.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
-        self.worker_wake.notify_one();
         self.stopped.notify_waiters();
+        self.bell.wake_all();
         self.shops.values().for_each(|shop| shop.shopify.hurry());
-        self.webhook_wake.notify_one();
         self.drives.close();
     }
 }

@@ -5,8 +5,8 @@ use anyhow::{Context, bail};
 use domain::{CustomerId, Role, ShopId};
 use engine::ports::Clock;
 use server::{
-    app::App, clock::SystemClock, config::Config, expiry, ids, jobs, mail, orders, points, sealer,
-    signals, store::Database, telemetry, web, webhooks, worker,
+    app::App, bell, clock::SystemClock, config::Config, expiry, ids, jobs, mail, orders, points,
+    sealer, signals, store::Database, telemetry, web, webhooks, worker,
 };
 use std::{
     future::Future,
@@ -20,6 +20,8 @@ use tokio::net::TcpListener;
 
 /// What is under way may take so long to end after a signal; then it is left to the next start.
 const STOP_PATIENCE: Duration = Duration::from_secs(25);
+/// To say so to the database.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(3);
 
 pub fn run<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
@@ -57,6 +59,7 @@ async fn until_stopped(
 ) -> anyhow::Result<()> {
     let worker = tokio::spawn(worker::run(Arc::clone(&app)));
     tokio::spawn(worker::keep_company(Arc::clone(&app)));
+    tokio::spawn(bell::run(Arc::clone(&app)));
     let sender = tokio::spawn(mail::sender::run(Arc::clone(&app)));
     let sweep = tokio::spawn(expiry::run(Arc::clone(&app)));
     tokio::spawn(points::sweep::run(Arc::clone(&app)));
@@ -83,20 +86,27 @@ async fn until_stopped(
         app.drives.wait().await;
         anyhow::Ok(())
     };
-    tokio::pin!(finish);
     let late = async {
         while !app.stopping.load(std::sync::atomic::Ordering::Relaxed) {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         tokio::time::sleep(STOP_PATIENCE).await;
     };
-    tokio::select! {
-        ended = &mut finish => ended,
-        () = late => {
-            tracing::warn!(flows = app.drives.len(), "left under way; the next start goes on");
-            Ok(())
-        }
-    }
+    let ended = tokio::select! {
+        ended = finish => ended,
+        () = late => match tokio::time::timeout(LEAVE_PATIENCE, app.leave()).await {
+            Ok(Ok(flows)) => {
+                tracing::warn!(flows, "left under way; another process or the next start goes on");
+                Ok(())
+            }
+            _ => {
+                tracing::warn!("left under way; they go on when their leases are over");
+                Ok(())
+            }
+        },
+    };
+    bell::last(&app.database).await;
+    ended
 }
 
 async fn signal() {

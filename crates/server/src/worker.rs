@@ -1,6 +1,6 @@
 //! Picks up what requests leave behind: crashes, waits, doubts.
 
-use crate::{app::App, store::replicas};
+use crate::{app::App, bell::Due, store::replicas};
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -9,6 +9,8 @@ use tokio_util::task::TaskTracker;
 
 /// How often the journal is looked at when nothing wakes the worker sooner.
 const PACE: Duration = Duration::from_millis(200);
+/// The shortest pause: there may be more, or what is due is being claimed by others.
+const SHORTEST: Duration = Duration::from_millis(20);
 /// The most flows under way at once that were claimed, not requested.
 const MOST: usize = 64;
 
@@ -53,19 +55,31 @@ pub async fn run(app: Arc<App>) {
     let claimed = TaskTracker::new();
     while !app.stopping.load(Ordering::Relaxed) {
         let room = MOST.saturating_sub(claimed.len());
-        if room > 0 {
-            match app.engine.claim(room).await {
-                Ok(rows) => {
-                    for row in rows {
-                        tracing::info!(flow = %row.id, state = row.flow.state_name(),
-                            "claimed");
-                        claimed.spawn(app.drive(row, false));
-                    }
-                }
-                Err(error) => tracing::error!(%error, "cannot claim flows; trying on"),
-            }
-        }
-        // A wake-up only shortens the pause.
-        let _ = tokio::time::timeout(PACE, app.worker_wake.notified()).await;
+        let pause = claim(&app, &claimed, room).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "cannot claim flows; trying on");
+            PACE
+        });
+        app.bell.wait(Due::Flows, pause).await;
     }
+}
+
+/// Takes what is due, and says when to look again.
+async fn claim(
+    app: &Arc<App>,
+    claimed: &TaskTracker,
+    room: usize,
+) -> Result<Duration, engine::store::StoreError> {
+    let pace = app.bell.pace(PACE);
+    let now = app.now();
+    match app.reads.next_due().await? {
+        None => return Ok(pace),
+        Some(due) if due > now => return Ok(due.since(now).clamp(SHORTEST, pace)),
+        Some(_) if room == 0 => return Ok(PACE),
+        Some(_) => {}
+    }
+    for row in app.engine.claim(room).await? {
+        tracing::info!(flow = %row.id, state = row.flow.state_name(), "claimed");
+        claimed.spawn(app.drive(row, false));
+    }
+    Ok(SHORTEST)
 }

@@ -17,6 +17,7 @@ pub mod codes;
 
 use crate::{
     app::{App, Shop},
+    bell::Due,
     ids,
     store::{
         audit,
@@ -47,10 +48,7 @@ pub async fn run(app: Arc<App>) {
             false
         });
         if !worked {
-            tokio::select! {
-                () = tokio::time::sleep(PACE) => {}
-                () = app.stopped.notified() => {}
-            }
+            app.bell.wait(Due::Jobs, app.bell.pace(PACE)).await;
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::{Failure, Mailer, compose};
 use crate::{
     app::App,
+    bell::Due,
     store::outbox::{self, Mail, Outcome},
 };
 use domain::At;
@@ -39,10 +40,7 @@ pub async fn run(app: Arc<App>) {
             0
         });
         if sent == 0 {
-            tokio::select! {
-                () = tokio::time::sleep(PACE) => {}
-                () = app.stopped.notified() => {}
-            }
+            app.bell.wait(Due::Mails, app.bell.pace(PACE)).await;
         }
     }
 }

@@ -10,13 +10,42 @@ use domain::{
     hold,
 };
 use engine::store::{Begun, Commit, Committed, Guard, Request, Row, Start, Store, StoreError};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// Whether a transaction took place is not known when its acknowledgement is lost, so it is run
 /// again until it is: it finds itself. So often, so far apart; then the flow waits for its lease
 /// to end.
 const PATIENCE: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(250);
+
+struct GiveBack {
+    id: FlowId,
+    epoch: i64,
+    now: At,
+}
+
+impl Work for GiveBack {
+    type Output = ();
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<End<()>, DbError> {
+        let values = values![self.id, self.epoch, self.now].to_vec();
+        tx.run(&[Statement { sql: sql::GIVE_BACK, values }]).await?;
+        Ok(End::Commit(()))
+    }
+}
+
+/// Gives leases back by their epochs. Whoever held them must not go on: nothing of theirs is taken
+/// any more.
+pub async fn give_back(
+    database: &Database,
+    held: BTreeMap<FlowId, i64>,
+    now: At,
+) -> Result<(), StoreError> {
+    for (id, epoch) in held {
+        database.write(GiveBack { id, epoch, now }).await?;
+    }
+    Ok(())
+}
 
 /// The flows in a database.
 #[derive(Clone, Debug)]

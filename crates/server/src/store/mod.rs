@@ -15,6 +15,7 @@ pub mod jobs;
 pub mod journal;
 pub mod ledger;
 pub mod lineage;
+pub mod listen;
 pub mod migrate;
 pub mod order_lists;
 pub mod orders;

@@ -16,11 +16,13 @@ use std::{
     time::Duration,
 };
 use tokio_postgres::{
-    Config, Row,
+    Client, Config, Connection, NoTls, Row, Socket,
     config::SslMode,
     error::SqlState,
+    tls::{MakeTlsConnect, NoTlsStream},
     types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked},
 };
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Connections of one process, where the URL does not say (`?application_name=…` and the like are
 /// PostgreSQL's own).
@@ -36,7 +38,16 @@ const TRIES: u32 = 10;
 
 pub struct Postgres {
     pool: Pool,
+    config: Config,
+    /// `None`: the URL wants no TLS.
+    tls: Option<MakeRustlsConnect>,
     failing: AtomicBool,
+}
+
+/// A client, and the connection that somebody has to drive for it.
+pub enum Connected {
+    Plain(Client, Box<Connection<Socket, NoTlsStream>>),
+    Tls(Client, Box<Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>>),
 }
 
 impl std::fmt::Debug for Postgres {
@@ -68,14 +79,17 @@ impl Postgres {
         config.options(format!("{options}{LIMITS}")).connect_timeout(WAIT);
         let recycling_method = RecyclingMethod::Fast;
         let manager = ManagerConfig { recycling_method };
-        let manager = match config.get_ssl_mode() {
-            SslMode::Disable => Manager::from_config(config, tokio_postgres::NoTls, manager),
+        let tls = match config.get_ssl_mode() {
+            SslMode::Disable => None,
             _ => {
                 let tls = rustls::ClientConfig::with_platform_verifier()
                     .context("the system's root certificates")?;
-                let tls = tokio_postgres_rustls::MakeRustlsConnect::new(tls);
-                Manager::from_config(config, tls, manager)
+                Some(MakeRustlsConnect::new(tls))
             }
+        };
+        let manager = match &tls {
+            None => Manager::from_config(config.clone(), NoTls, manager),
+            Some(tls) => Manager::from_config(config.clone(), tls.clone(), manager),
         };
         let pool = Pool::builder(manager)
             .max_size(CONNECTIONS)
@@ -83,7 +97,21 @@ impl Postgres {
             .create_timeout(Some(WAIT))
             .runtime(Runtime::Tokio1)
             .build()?;
-        Ok(Self { pool, failing: AtomicBool::new(false) })
+        Ok(Self { pool, config, tls, failing: AtomicBool::new(false) })
+    }
+
+    /// A connection that is not the pool's.
+    pub async fn apart(&self) -> Result<Connected, DbError> {
+        Ok(match &self.tls {
+            None => {
+                let (client, connection) = self.config.connect(NoTls).await?;
+                Connected::Plain(client, Box::new(connection))
+            }
+            Some(tls) => {
+                let (client, connection) = self.config.connect(tls.clone()).await?;
+                Connected::Tls(client, Box::new(connection))
+            }
+        })
     }
 
     pub async fn client(&self) -> Result<Object, DbError> {

@@ -184,6 +184,12 @@ impl Reads {
         })
     }
 
+    /// When the next flow is due that nobody works on, or somebody's lease ends.
+    pub async fn next_due(&self) -> Result<Option<At>, StoreError> {
+        let due = self.list(sql::NEXT_DUE, vec![], |line| line.maybe_at(0)).await?;
+        Ok(due.into_iter().next().flatten())
+    }
+
     /// Whether the database answers at all.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.count("SELECT 1").await.map(drop)

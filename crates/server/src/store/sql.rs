@@ -59,6 +59,10 @@ pub const SEIZE: &str = "UPDATE flow SET epoch = epoch + 1, due_at = ?2 WHERE id
 /// a lease's length is due now. Waiting flows come early, which does no harm.
 pub const RECLAIM: &str = "UPDATE flow SET due_at = ?1 WHERE due_at > ?1 AND due_at <= ?2";
 
+/// Whoever holds it ends: it is due, and nothing more of theirs is taken.
+pub const GIVE_BACK: &str = "UPDATE flow SET due_at = ?3, epoch = epoch + 1 \
+    WHERE id = ?1 AND epoch = ?2 AND due_at > ?3";
+
 pub const COUPON_ISSUE: &str =
     "UPDATE coupon SET status = 'active', node = ?3 WHERE shop = ?1 AND code = ?2";
 

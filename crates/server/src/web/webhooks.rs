@@ -3,6 +3,7 @@
 use super::error::ApiError;
 use crate::{
     app::{App, Shop},
+    bell::Due,
     store::inbox::{self, Arrival},
 };
 use axum::{
@@ -49,7 +50,7 @@ async fn receive(
     metrics::counter!("kaeru_webhooks_total", "topic" => topic, "new" => new.to_string())
         .increment(1);
     if new {
-        app.webhook_wake.notify_one();
+        app.bell.wake(Due::Webhooks);
     }
     Ok(StatusCode::OK)
 }

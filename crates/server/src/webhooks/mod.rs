@@ -6,6 +6,7 @@ mod people;
 use crate::{
     acts::{self, Declined},
     app::{App, Shop},
+    bell::Due,
     orders,
     store::{
         inbox::{self, Verdict, Waiting},
@@ -80,8 +81,7 @@ pub async fn run(app: Arc<App>) {
             }
         }
         if !more {
-            // A wake-up only shortens the pause.
-            let _ = tokio::time::timeout(PACE, app.webhook_wake.notified()).await;
+            app.bell.wait(Due::Webhooks, app.bell.pace(PACE)).await;
         }
     }
 }

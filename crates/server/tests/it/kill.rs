@@ -68,6 +68,7 @@ pub async fn customer(
     told: Arc<Mutex<Vec<Value>>>,
 ) -> anyhow::Result<()> {
     let client = reqwest::Client::new();
+    let run = server::ids::text(domain::At(0));
     let mut wish = 0_u32;
     while !stop.load(Ordering::Relaxed) {
         wish += 1;
@@ -77,7 +78,7 @@ pub async fn customer(
             let sent = client
                 .post(format!("{base}/storefront/v1/conversions"))
                 .bearer_auth(&token)
-                .header("Idempotency-Key", format!("{id}-{wish}"))
+                .header("Idempotency-Key", format!("{run}-{wish}"))
                 .json(&json!({"points": 100}))
                 .timeout(Duration::from_secs(5))
                 .send()
@@ -189,7 +190,7 @@ fn initial(customer: &str) -> i64 {
 
 /// Waits until nothing is under way and nothing is in doubt.
 pub async fn quiet(client: &reqwest::Client, base: &str) -> anyhow::Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(100);
     loop {
         let text = client.get(format!("{base}/metrics")).send().await?.text().await?;
         let open: f64 = text

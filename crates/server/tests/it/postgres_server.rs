@@ -106,7 +106,8 @@ impl Postgres {
         Ok(())
     }
 
-    fn socket(&self) -> &Path {
+    /// The folder that the socket is in.
+    pub fn socket(&self) -> &Path {
         self.folder.path()
     }
 

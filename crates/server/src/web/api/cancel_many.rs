@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     app::App,
+    bell::Due,
     ids,
     jobs::{
         cancel_coupons::{KIND, Wanted},
@@ -141,7 +142,10 @@ pub async fn begin(
         entry,
     };
     match jobs::begin(&app.database, new).await? {
-        Begun::Started(job) | Begun::Known(job) => Ok(job),
+        Begun::Started(job) | Begun::Known(job) => {
+            app.bell.ring(Due::Jobs);
+            Ok(job)
+        }
         Begun::KeyReused => {
             Err(ApiError::new("idempotency-key-reused", StatusCode::UNPROCESSABLE_ENTITY))
         }

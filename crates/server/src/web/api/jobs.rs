@@ -3,6 +3,7 @@
 
 use crate::{
     app::App,
+    bell::Due,
     ids,
     jobs::cancel_coupons,
     store::{
@@ -288,6 +289,7 @@ pub async fn turn(
             jobs::pause(database, shop, job.id, None, entry).await?
         }
     };
+    app.bell.ring(Due::Jobs);
     let job = look(app, staff, id).await?;
     if job.state == Standing::Completed {
         return Err(ApiError::new("job-completed", StatusCode::CONFLICT));

@@ -3,6 +3,7 @@
 
 use crate::{
     app::App,
+    bell::Due,
     ids,
     mail::compose,
     store::{
@@ -176,6 +177,7 @@ pub async fn again(app: &App, staff: &Staff, id: &str) -> Result<MailDetail, Api
     if !outbox::resend(&app.database, mail.id, entry).await? {
         return Err(ApiError::new("mail-under-way", StatusCode::CONFLICT));
     }
+    app.bell.ring(Due::Mails);
     detail(app, staff, id).await
 }
 
