@@ -55,6 +55,25 @@ const LEAST: [(Act, Role); 11] = [
     (Act::ManageStaff, Role::SystemAdmin),
 ];
 
+impl Act {
+    /// As the API and the tokens name it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Act::See => "see",
+            Act::Cancel => "cancel",
+            Act::Approve => "approve",
+            Act::Grant => "grant",
+            Act::Settle => "settle",
+            Act::Bulk => "bulk",
+            Act::Export => "export",
+            Act::ReleaseWithRefund => "release_with_refund",
+            Act::People => "people",
+            Act::Configure => "configure",
+            Act::ManageStaff => "manage_staff",
+        }
+    }
+}
+
 impl Role {
     pub const ALL: [Role; 4] = [Role::Viewer, Role::StoreManager, Role::EcAdmin, Role::SystemAdmin];
 
@@ -113,5 +132,8 @@ mod tests {
             assert_eq!(Role::parse(role.as_str()), Some(role));
         }
         assert_eq!(Role::parse("root"), None);
+        for act in Role::SystemAdmin.acts() {
+            assert_eq!(serde_json::to_value(act).unwrap(), act.as_str());
+        }
     }
 }

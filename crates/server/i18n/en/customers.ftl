@@ -50,3 +50,4 @@ act-points-extend = Points prolonged
 act-customer-erase = Person erased
 act-customer-merge = Customers merged
 act-customer-export = Person's data exported
+customer-orders = All orders of the customer

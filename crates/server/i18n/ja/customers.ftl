@@ -50,3 +50,4 @@ act-points-extend = ポイント期限延長
 act-customer-erase = 個人情報の消去
 act-customer-merge = お客様の統合
 act-customer-export = 個人情報の出力
+customer-orders = この顧客の注文をすべて見る

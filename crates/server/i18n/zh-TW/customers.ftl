@@ -50,3 +50,4 @@ act-points-extend = 延長點數期限
 act-customer-erase = 刪除個人資料
 act-customer-merge = 合併顧客
 act-customer-export = 匯出個人資料
+customer-orders = 此顧客的所有訂單

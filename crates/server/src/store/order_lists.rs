@@ -5,7 +5,7 @@ use super::{
     reads::Before,
     tx::{DbError, Line, Value, number, values},
 };
-use domain::{At, CustomerId, FlowId, OrderId, ShopId};
+use domain::{At, Code, CustomerId, FlowId, OrderId, ShopId};
 use engine::store::StoreError;
 
 /// The names that a reversal's outcome has, in the order of the tabs.
@@ -128,6 +128,20 @@ pub async fn list(
     sql.push_str(&format!(" ORDER BY o.created_at DESC, o.id DESC LIMIT ?{most}"));
     let lines = database.read(sql, values).await?;
     Ok(lines.iter().map(listed).collect::<Result<_, _>>()?)
+}
+
+/// The orders that the coupon was applied to, oldest first: the number and the name.
+pub async fn with_coupon(
+    database: &Database,
+    shop: &ShopId,
+    code: &Code,
+) -> Result<Vec<(OrderId, String)>, StoreError> {
+    let sql = "SELECT o.id, o.name FROM order_coupon AS c \
+        JOIN orders AS o ON o.shop = c.shop AND o.id = c.order_id \
+        WHERE c.shop = ?1 AND c.code = ?2 ORDER BY o.created_at, o.id";
+    let lines = database.read(sql, values![shop.0.clone(), code.0.clone()].to_vec()).await?;
+    let read = |line: &Line| Ok((OrderId(line.text(0)?.to_owned()), line.text(1)?.to_owned()));
+    Ok(lines.iter().map(read).collect::<Result<_, DbError>>()?)
 }
 
 /// A coupon that was applied to the order.

@@ -28,6 +28,27 @@ async fn an_order_is_cancelled_once_and_its_points_return_once() -> anyhow::Resu
     assert!(found.text.contains("Yamada Taro"), "{}", found.text);
     assert!(!pages.get(&manager, &format!("{list}nobody")).await?.text.contains("#1001"));
 
+    for (at, linked) in [
+        (format!("/admin/coupons/{code}"), [format!("/admin/orders/{order}\"")].to_vec()),
+        (
+            format!("/admin/orders/{order}"),
+            vec![format!("/admin/coupons/{code}\""), "/admin/customers/12345\"".to_owned()],
+        ),
+        (
+            "/admin/customers/12345".to_owned(),
+            vec![
+                format!("/admin/orders/{order}\""),
+                format!("/admin/coupons/{code}\""),
+                "/admin/orders?q=12345\"".to_owned(),
+            ],
+        ),
+    ] {
+        let shown = pages.get(&viewer, &at).await?;
+        for link in linked {
+            assert!(shown.text.contains(&format!("href=\"{link}")), "{at}: {link}");
+        }
+    }
+
     let (page, form) = (format!("/admin/orders/{order}"), format!("/admin/orders/{order}/cancel"));
     assert!(!pages.get(&viewer, &page).await?.text.contains("/cancel"), "no button for a viewer");
     assert_eq!(pages.get(&viewer, &form).await?.status, 403);

@@ -92,15 +92,24 @@ async fn a_token_works_until_it_is_taken_back() -> anyhow::Result<()> {
     let pages = Pages::start().await?;
     let cookie = pages.sign_in("viewer").await?;
     let to = "/admin/me/tokens";
-    for (name, days, status) in [("", "30", 422), ("Report", "0", 400), ("Report", "30", 200)] {
-        let fields = [("name", name), ("days", days)];
-        let answer = send(&pages, &cookie, "/admin/me", to, &fields).await?;
-        assert_eq!(answer.status, status, "{name} {days}");
+    for (name, days, scope, status) in [
+        ("", "30", "see", 422),
+        ("Report", "0", "see", 400),
+        ("Report", "30", "", 422),
+        ("Report", "30", "fly", 422),
+        ("Report", "30", "cancel", 403),
+        ("Report", "30", "see", 200),
+    ] {
+        let fields = [("name", name), ("days", days), ("scope", scope)];
+        let fields = if scope.is_empty() { &fields[..2] } else { &fields };
+        let answer = send(&pages, &cookie, "/admin/me", to, fields).await?;
+        assert_eq!(answer.status, status, "{name} {days} {scope}");
         if status == 200 {
             let token = secret(&answer);
             assert_eq!(pages.me(&token).await?, 200);
             let me = pages.get(&cookie, "/admin/me").await?;
             assert!(me.text.contains("Report") && !me.text.contains(&token));
+            assert_eq!(me.text.matches("クーポン・注文・顧客の閲覧").count(), 2);
             let digest = me.hidden("id").to_owned();
             let manager = pages.sign_in("manager").await?;
             let fields = [("id", digest.as_str())];

@@ -1,12 +1,16 @@
 //! `/admin/customers/{id}`: what a customer has, and where their points went.
 
-use super::{Page, customers, forms, show};
+use super::{Page, coupon, coupons::Badge, customers, forms, orders, show};
 use crate::{
     app::App,
+    store::order_lists::{self, Filter},
     web::{
         api::{
+            coupons::{self as api_coupons, CouponItem, ListQuery},
             customer::{self, CustomerDetail, CustomerQuery},
             customer_history::{self, HistoryItem},
+            grants,
+            orders::OrderItem,
         },
         error::ApiError,
         storefront::page::PageQuery,
@@ -17,11 +21,14 @@ use axum::{
     extract::{Path, Query, State, rejection::QueryRejection},
     response::Response,
 };
+use domain::CustomerId;
 use serde::Deserialize;
 use std::sync::Arc;
 
 /// So many movements a page: mostly all of them, so that it can be printed.
 const MOVEMENTS: usize = 100;
+/// So many coupons and orders stand beside them.
+const NEWEST: usize = 5;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,6 +51,10 @@ struct CustomerPage {
     on: String,
     coupons: Vec<(String, usize, String)>,
     all_coupons: String,
+    /// The newest ones.
+    latest: Vec<Issued>,
+    orders: Vec<Bought>,
+    all_orders: String,
     moves: Vec<Move>,
     older: Option<String>,
 }
@@ -55,6 +66,47 @@ struct Move {
     anchor: String,
     /// The row of its counterpart, where it is on this page.
     pair: Option<String>,
+}
+
+/// A coupon of the customer's.
+struct Issued {
+    href: String,
+    item: CouponItem,
+    badge: Badge,
+}
+
+/// An order of the customer's.
+struct Bought {
+    href: String,
+    item: OrderItem,
+    status: Badge,
+    revert: Badge,
+}
+
+/// The newest coupons and orders.
+async fn belongings(
+    app: &App,
+    page: &Page,
+    id: CustomerId,
+) -> Result<(Vec<Issued>, Vec<Bought>), ApiError> {
+    let query =
+        ListQuery { customer: Some(id.to_string()), limit: Some(NEWEST), ..ListQuery::default() };
+    let found = api_coupons::read(app, &page.staff, &query).await?.items;
+    let issued = |item: CouponItem| Issued {
+        href: coupon::place(&item.code),
+        badge: Badge::of(page, item.status),
+        item,
+    };
+    let issued = found.into_iter().map(issued).collect();
+    let filter = Filter { customer: Some(id), most: NEWEST, ..Filter::default() };
+    let found = order_lists::list(&app.database, page.staff.shop_id(), filter).await?;
+    let bought = |item: OrderItem| Bought {
+        href: orders::place(&item.id),
+        status: orders::status(page, &item.status),
+        revert: orders::reverted(page, &item.revert_status),
+        item,
+    };
+    Ok((issued, found.into_iter().map(OrderItem::from).map(bought).collect()))
 }
 
 /// A customer's own address.
@@ -87,6 +139,7 @@ pub async fn see(
     let detail = customer::read(&app, &page.staff, &id, wanted).await?;
     let part = PageQuery { limit: Some(MOVEMENTS), cursor: asked.cursor };
     let history = customer_history::read(&app, &page.staff, &id, part).await?;
+    let (latest, orders) = belongings(&app, &page, grants::customer(&id)?).await?;
     let id = detail.customer.id.clone();
     let list =
         |status: &str| forms::address("/admin/coupons", &[("status", status), ("customer", &id)]);
@@ -100,6 +153,9 @@ pub async fn see(
         standing: customers::standing(&page, &detail.customer),
         place: place(&id),
         all_coupons: list(""),
+        all_orders: forms::address("/admin/orders", &[("q", &id)]),
+        latest,
+        orders,
         moves: moves(history.items),
         coupons,
         older,

@@ -12,6 +12,7 @@ use crate::{
             session,
             tokens::{self, NewToken, TokenBody},
         },
+        auth_staff::act,
         error::ApiError,
     },
 };
@@ -21,10 +22,13 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
+use domain::Act;
 use qrcode::{QrCode, render::svg};
 use serde::Deserialize;
 use std::sync::Arc;
 
+/// The tick that gives a token all that the role may, now and later.
+const EVERYTHING: &str = "all";
 /// How long a token may be good, in days.
 const LIVES: [u32; 3] = [30, 90, 365];
 
@@ -33,11 +37,18 @@ const LIVES: [u32; 3] = [30, 90, 365];
 struct MePage {
     page: Page,
     languages: Vec<(&'static str, &'static str, String)>,
-    tokens: Vec<TokenBody>,
+    tokens: Vec<Token>,
+    /// What a token may be made for: the name, what it says, and whether it is ticked at first.
+    scopes: Vec<(&'static str, String, bool)>,
     lives: Vec<(u32, String)>,
     shortest: usize,
     second_factor: bool,
     problem: Option<Said>,
+}
+
+struct Token {
+    body: TokenBody,
+    may: String,
 }
 
 #[derive(Template)]
@@ -57,12 +68,6 @@ pub struct Password {
 }
 
 #[derive(Deserialize)]
-pub struct Named {
-    name: String,
-    days: u32,
-}
-
-#[derive(Deserialize)]
 pub struct Chosen {
     id: String,
 }
@@ -75,12 +80,33 @@ pub struct Proof {
     code: String,
 }
 
+/// What an act is called here.
+fn named(page: &Page, act: Act) -> String {
+    page.t(&format!("may-{}", act.as_str().replace('_', "-")))
+}
+
+fn token(page: &Page, body: TokenBody) -> Token {
+    let names =
+        |acts: &Vec<Act>| -> Vec<String> { acts.iter().map(|act| named(page, *act)).collect() };
+    let may = body.scopes.as_ref().map(names).map(|names| names.join(" · "));
+    Token { may: may.unwrap_or_else(|| page.t("me-scope-all")), body }
+}
+
+/// To see is ticked at first: a program that only reads is what most tokens are for.
+fn scopes(page: &Page) -> Vec<(&'static str, String, bool)> {
+    let act = |act: Act| (act.as_str(), named(page, act), act == Act::See);
+    let everything = (EVERYTHING, page.t("me-scope-all"), false);
+    page.staff.role().acts().map(act).chain([everything]).collect()
+}
+
 async fn form(app: &App, page: Page, problem: Option<Said>) -> Result<Response, ApiError> {
     let factor = second_factor::of(&app.database, &page.staff.account).await?;
+    let tokens = tokens::of(app, &page.staff).await?;
     let life = |days: u32| (days, page.with("me-token-days", &[("days", &days.to_string())]));
     show(&MePage {
         languages: sign_in::languages("/admin/me"),
-        tokens: tokens::of(app, &page.staff).await?,
+        tokens: tokens.into_iter().map(|body| token(&page, body)).collect(),
+        scopes: scopes(&page),
         lives: LIVES.map(life).to_vec(),
         shortest: secrets::SHORTEST_PASSWORD,
         second_factor: factor.is_some_and(|factor| factor.confirmed),
@@ -137,16 +163,37 @@ pub async fn password(
     }
 }
 
+/// What the form asks for; each tick comes as a field of its own.
+fn asked(page: &Page, sent: &[(String, String)]) -> Result<NewToken, ApiError> {
+    let all = |name: &'static str| {
+        sent.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
+    };
+    let one = |name: &'static str| all(name).next().unwrap_or_default();
+    if one("name").trim().is_empty() {
+        return Err(wrong(page, "me-token-name-missing"));
+    }
+    let everything = all("scope").any(|scope| scope == EVERYTHING);
+    let acts: Option<Vec<Act>> = all("scope").filter(|of| *of != EVERYTHING).map(act).collect();
+    let acts = acts.ok_or_else(|| wrong(page, "me-scope-missing"))?;
+    if acts.is_empty() && !everything {
+        return Err(wrong(page, "me-scope-missing"));
+    }
+    Ok(NewToken {
+        name: one("name").to_owned(),
+        days: one("days").parse().unwrap_or_default(),
+        scopes: Some(acts).filter(|_| !everything),
+    })
+}
+
 pub async fn add_token(
     State(app): State<Arc<App>>,
     page: Page,
-    Form(sent): Form<Named>,
+    Form(sent): Form<Vec<(String, String)>>,
 ) -> Result<Response, ApiError> {
-    let wanted = NewToken { name: sent.name, days: sent.days, scopes: None };
-    if wanted.name.trim().is_empty() {
-        let error = wrong(&page, "me-token-name-missing");
-        return again(&app, page, error).await;
-    }
+    let wanted = match asked(&page, &sent) {
+        Ok(wanted) => wanted,
+        Err(error) => return again(&app, page, error).await,
+    };
     match tokens::make(&app, &page.staff, wanted).await {
         Ok(made) => secret::show_once(page, "me-token-made", "/admin/me", made.token),
         Err(error) => again(&app, page, error).await,

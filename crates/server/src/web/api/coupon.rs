@@ -5,7 +5,10 @@ use super::coupons::CouponItem;
 use crate::{
     account,
     app::{App, Shop},
-    store::coupons::{self, Found, Step, Tab},
+    store::{
+        coupons::{self, Found, Step, Tab},
+        order_lists,
+    },
     web::{
         auth_staff::Staff,
         cancellation::{self, CancellationBody},
@@ -65,10 +68,21 @@ pub struct ActionsBody {
     pub confirm: MayBody,
 }
 
+/// An order that the coupon was applied to.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct OrderLink {
+    #[schema(example = "6100000000001")]
+    pub id: String,
+    #[schema(example = "#1001")]
+    pub name: String,
+}
+
 #[derive(Debug, Serialize, ToSchema)]
 pub struct CouponDetail {
     #[serde(flatten)]
     pub coupon: CouponItem,
+    /// The orders that it was applied to: one, where nothing went wrong.
+    pub orders: Vec<OrderLink>,
     /// As the points book says now; absent where it does not answer.
     pub balance: Option<i64>,
     pub timeline: Vec<StepBody>,
@@ -102,7 +116,9 @@ pub async fn read(app: &App, staff: &Staff, code: &str) -> Result<CouponDetail, 
         Flow::Cancellation(flow) => Some(cancellation::body(row.id, flow, staff.language)),
         _ => None,
     });
+    let orders = order_lists::with_coupon(&app.database, &shop.id, code).await?;
     Ok(CouponDetail {
+        orders: orders.into_iter().map(|(id, name)| OrderLink { id: id.0, name }).collect(),
         actions: actions(&found, staff),
         timeline,
         balance,

@@ -89,9 +89,7 @@ pub async fn make(app: &App, staff: &Staff, wanted: NewToken) -> Result<MadeBody
         staff.may(*act)?;
     }
     let names = |acts: Vec<Act>| {
-        let names = acts.iter().filter_map(|act| serde_json::to_value(act).ok());
-        let names: Vec<String> =
-            names.filter_map(|name| name.as_str().map(str::to_owned)).collect();
+        let names: Vec<&str> = acts.into_iter().map(Act::as_str).collect();
         names.join(" ")
     };
     let (token, mut entry) = (secrets::token(), staff.entry(app, "staff.token"));
