@@ -17,6 +17,7 @@ pub mod money;
 pub mod points;
 pub mod problem;
 pub mod rate;
+pub mod refund;
 pub mod reversal;
 pub mod roles;
 pub mod rules;
@@ -34,6 +35,7 @@ pub use ids::{Code, CustomerId, FlowId, MemberNo, NodeId, OrderId, PosId, Refere
 pub use money::Money;
 pub use points::Points;
 pub use problem::Problem;
+pub use refund::{Goods, PartialRefunds};
 pub use reversal::Reversal;
 pub use roles::{Act, Role};
 pub use time::At;

@@ -58,6 +58,9 @@ pub struct Terms {
     pub by: Actor,
     /// `None`: the order is cancelled already, or stays.
     pub cancel: Option<Cancel>,
+    /// The order stands: what its refunds make due comes back.
+    #[serde(default)]
+    pub refunds: bool,
     pub items: Vec<Item>,
     /// Until when Shopify may give credit back by itself: what is missing before is waited for.
     /// Where the order is still to be cancelled, so long after its cancellation.

@@ -281,6 +281,7 @@ remind_days = [30, 7]
 
 [shop.reversals]
 shopify_reverts = "3s"
+partial_refunds = "pro_rata"
 
 [shop.customers]
 jwt_secret = "{secret}"

@@ -31,8 +31,9 @@ fn later(stop: &Stop) -> Trouble {
 /// Keeps what was heard of an order, and what it means for its coupons and credits.
 pub async fn heard(app: &Arc<App>, shop: &Shop, seen: Seen) -> Result<(), Trouble> {
     let (id, credit) = (seen.id.clone(), seen.credit);
+    let policy = shop.reversals.partial_refunds;
     webhooks::note_uses(app, &shop.id, &seen).await?;
-    orders::keep(&app.database, &shop.id, seen, app.now()).await?;
+    orders::keep(&app.database, &shop.id, seen, policy, app.now()).await?;
     if credit {
         look_again(app, shop, &id).await?;
     }
@@ -55,7 +56,8 @@ pub async fn fetch(app: &Arc<App>, shop: &Shop, id: &OrderId) -> Result<(), Trou
     let read = shop.shopify.order(id, Deadline::after(READ_LIMIT)).await;
     let Some((seen, payments)) = read.map_err(|stop| later(&stop))? else { return Ok(()) };
     webhooks::note_uses(app, &shop.id, &seen).await?;
-    orders::keep(&app.database, &shop.id, seen, app.now()).await?;
+    let policy = shop.reversals.partial_refunds;
+    orders::keep(&app.database, &shop.id, seen, policy, app.now()).await?;
     if !payments.is_empty() {
         orders::keep_credits(&app.database, &shop.id, id, payments, app.now()).await?;
     }
@@ -80,8 +82,11 @@ pub async fn catch_up(app: &Arc<App>, shop: &Shop) -> Result<usize, Trouble> {
         for (id, updated_at) in page.orders {
             let known = orders::updated_at(&app.database, &shop.id, &id).await?;
             if known.is_none_or(|known| known < updated_at) {
-                fetch(app, shop, &id).await?;
-                read += 1;
+                match fetch(app, shop, &id).await {
+                    // It is known now; what it makes due is seen to when it is heard of again.
+                    Ok(()) | Err(Trouble::Later(webhooks::BUSY)) => read += 1,
+                    Err(error) => return Err(error),
+                }
             }
         }
         match page.next {

@@ -6,12 +6,12 @@ use crate::{
     ids, orders,
     store::{
         order_lists::{self, Found},
-        orders::{SHOPIFY, Status},
+        orders::{SHOPIFY, Status, worth},
     },
     webhooks::Trouble,
 };
 use domain::{
-    Actor, At, CustomerId, Flow, Money, Points, Problem, Reversal,
+    Actor, At, CustomerId, Flow, Goods, Money, PartialRefunds, Points, Problem, Reversal,
     reversal::{Cancel, Item, Return, Terms, expiry},
 };
 use engine::store::{Guard, Request};
@@ -28,6 +28,8 @@ pub struct Settings {
     pub automatic_below: i64,
     /// How long after a cancellation Shopify may still give store credit back by itself.
     pub shopify_reverts: Duration,
+    /// What a refund makes due while its order stands.
+    pub partial_refunds: PartialRefunds,
 }
 
 /// What staff chose.
@@ -60,9 +62,31 @@ impl Wish {
     }
 }
 
-/// Points of this coupon that no reversal has been promised.
+/// Points of this coupon that no reversal has been promised: what comes back when the order is
+/// cancelled.
 pub fn open_points(coupon: &order_lists::Coupon) -> i64 {
     (coupon.points - coupon.taken).min(coupon.open).max(0)
+}
+
+/// The same while the order stands: what its refunds make due.
+pub fn due_points(coupon: &order_lists::Coupon) -> i64 {
+    (coupon.due - coupon.taken).min(coupon.open).max(0)
+}
+
+/// The order's goods, and what was refunded of them.
+pub fn goods(found: &Found) -> Goods {
+    let whole = worth(&found.lines);
+    Goods { whole, refunded: found.refunds.iter().filter_map(|refund| refund.goods).sum() }
+}
+
+/// Pieces of the order, and how many of them were refunded.
+pub fn pieces(found: &Found) -> (i64, i64) {
+    let back = found.refunds.iter().flat_map(|refund| &refund.lines);
+    (found.lines.iter().map(|line| line.quantity).sum(), back.map(|of| of.quantity).sum())
+}
+
+pub fn is_cancelled(found: &Found) -> bool {
+    found.listed.status == Status::Cancelled.as_str()
 }
 
 /// Of this payment, in minor units: what neither Shopify nor a reversal has given back.
@@ -87,7 +111,8 @@ pub async fn begin(
         }
     }
     let now = app.now();
-    let items = items(&found, &wish, now)?;
+    let refunds = wish.cancel.is_none() && !is_cancelled(&found);
+    let items = items(&found, &wish, refunds, now)?;
     if found.listed.channel != SHOPIFY && wish.cancel.is_some() {
         return Err(Declined::Problem(Problem::OrderNotCancellable));
     }
@@ -103,6 +128,7 @@ pub async fn begin(
         reverts_by: found.listed.cancelled_at.unwrap_or(now).plus(shop.reversals.shopify_reverts),
         by: wish.by,
         cancel: wish.cancel,
+        refunds,
         items,
         notify: wish.notify,
         at: now,
@@ -111,24 +137,43 @@ pub async fn begin(
     acts::begin(app, flow, wish.request, Guard::Revert, Duration::ZERO).await
 }
 
-/// Gives back what little a cancelled order owes, where the shop wants that. Once: what came back,
-/// or what staff took in hand, is not touched.
+/// Gives back what little a cancelled or refunded order owes, where the shop wants that: by what
+/// all of its coupons are worth, so that parts of a large order are not small. What staff took in
+/// hand is not touched, and of a cancelled order nothing is tried a second time.
 pub async fn automatic(app: &Arc<App>, shop: &Shop, order: &str) -> Result<(), Declined> {
     let limit = shop.reversals.automatic_below;
     let Some(found) = order_lists::find(&app.database, &shop.id, order).await? else {
         return Ok(());
     };
-    let points: i64 = found.coupons.iter().map(open_points).sum();
-    let untouched = found.listed.act.is_none();
-    let cancelled = found.listed.status == Status::Cancelled.as_str();
-    if !(cancelled && untouched && 0 < points && points < limit) {
+    let cancelled = is_cancelled(&found);
+    let open_of = if cancelled { open_points } else { due_points };
+    let (open, whole): (i64, i64) = found
+        .coupons
+        .iter()
+        .map(|coupon| (open_of(coupon), coupon.points))
+        .fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+    if !(0 < open && 0 < whole && whole < limit) {
         return Ok(());
+    }
+    if found.listed.act.is_some() {
+        let earlier = order_lists::reversals(&app.database, &shop.id, &found.listed.id).await?;
+        let of_a_part = |row: &engine::store::Row| {
+            let flow = row.flow.reversal();
+            flow.is_some_and(|flow| flow.terms.by == Actor::System && flow.terms.refunds)
+        };
+        if !earlier.iter().all(of_a_part) {
+            return Ok(());
+        }
     }
     let wish = Wish { points: true, credits: true, notify: true, ..Wish::of(Actor::System) };
     match begin(app, shop, order, wish).await {
         Ok(Begin::New(row)) => {
             app.drive(row, true);
             Ok(())
+        }
+        // What an earlier refund made due is on its way: this part is tried again after it.
+        Err(Declined::Problem(problem @ (Problem::OrderBusy | Problem::AlreadyReverted))) => {
+            Err(Declined::Problem(problem))
         }
         // Somebody was faster, or it is not time yet: it stays in the filter.
         Ok(Begin::Earlier(_)) | Err(Declined::Problem(_)) => Ok(()),
@@ -155,10 +200,13 @@ fn whose(found: &Found) -> Option<CustomerId> {
     found.listed.customer.or_else(|| found.coupons.first().map(|coupon| coupon.terms.customer))
 }
 
-fn items(found: &Found, wish: &Wish, now: At) -> Result<Vec<Item>, Declined> {
+/// `refunds`: the order stands, and what its refunds make due comes back. Of store credit nothing
+/// does then: whoever refunds decides at Shopify how much of it is.
+fn items(found: &Found, wish: &Wish, refunds: bool, now: At) -> Result<Vec<Item>, Declined> {
+    let open_of = if refunds { due_points } else { open_points };
     let mut items = Vec::new();
     for coupon in found.coupons.iter().filter(|_| wish.points) {
-        let points = Points::new(open_points(coupon)).filter(|points| points.get() > 0);
+        let points = Points::new(open_of(coupon)).filter(|points| points.get() > 0);
         let Some(points) = points else { continue };
         if let Return::Now(expiry) = expiry(coupon.original_expiry, wish.extend_to, now) {
             items.push(Item::Points {
@@ -170,7 +218,7 @@ fn items(found: &Found, wish: &Wish, now: At) -> Result<Vec<Item>, Declined> {
             });
         }
     }
-    for credit in found.credits.iter().filter(|_| wish.credits) {
+    for credit in found.credits.iter().filter(|_| wish.credits && !refunds) {
         // What Shopify gives back meanwhile is looked at again before any is sent.
         if open_credit(credit) == 0 {
             continue;
@@ -182,8 +230,8 @@ fn items(found: &Found, wish: &Wish, now: At) -> Result<Vec<Item>, Declined> {
             items.push(Item::Credit { payment: credit.payment, amount, expiry });
         }
     }
-    let open = found.coupons.iter().any(|coupon| wish.points && open_points(coupon) > 0)
-        || found.credits.iter().any(|credit| wish.credits && open_credit(credit) > 0);
+    let open = found.coupons.iter().any(|coupon| wish.points && open_of(coupon) > 0)
+        || found.credits.iter().any(|of| wish.credits && !refunds && open_credit(of) > 0);
     if items.is_empty() && open {
         return Err(Declined::Problem(Problem::CreditExpired));
     }
@@ -202,6 +250,7 @@ fn why_nothing(found: &Found, wish: &Wish) -> Problem {
     match Status::parse(&found.listed.status) {
         Some(Status::Cancelled) if gone => Problem::AlreadyReverted,
         Some(Status::Cancelled) => Problem::NothingToRevert,
+        _ if found.coupons.iter().any(|coupon| coupon.due > 0) => Problem::AlreadyReverted,
         _ => Problem::OrderStands,
     }
 }

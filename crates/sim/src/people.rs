@@ -381,6 +381,7 @@ fn reversal_terms(placed: &Placed, order: &world_orders::Order, now: At) -> reve
         placed_at: coupon.created_at,
         by: staff(),
         cancel: (!order.cancelled).then_some(cancel),
+        refunds: false,
         items,
         reverts_by: from.plus(world_orders::REVERTS_WITHIN),
         notify: true,

@@ -70,6 +70,8 @@ async fn each_page_reads_well_in_each_language_and_size() -> anyhow::Result<()> 
         ("orders-none", "/admin/orders?q=nobody".to_owned()),
         ("order", order.clone()),
         ("order-cancel", format!("{order}/cancel")),
+        ("refund-preview", format!("{order}/refund-preview?amount=1000")),
+        ("refund-preview-wrong", format!("{order}/refund-preview?amount=9999999")),
         ("reviews", "/admin/reviews".to_owned()),
         ("reviews-settled", "/admin/reviews?status=settled".to_owned()),
         ("review", review),

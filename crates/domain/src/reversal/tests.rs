@@ -39,6 +39,7 @@ fn reversal(cancel: bool, items: Vec<Item>) -> Reversal {
         reverts_by: NOW,
         by: Actor::Staff { id: 1, name: "Sato".to_owned() },
         cancel: cancel.then_some(wish),
+        refunds: false,
         items,
         notify: true,
         at: NOW,

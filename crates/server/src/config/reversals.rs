@@ -3,6 +3,7 @@
 use super::span;
 use crate::reversals::Settings;
 use anyhow::{Context, bail};
+use domain::PartialRefunds;
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -10,11 +11,16 @@ use serde::Deserialize;
 pub struct ReversalsFile {
     pub automatic_below: i64,
     pub shopify_reverts: String,
+    pub partial_refunds: String,
 }
 
 impl Default for ReversalsFile {
     fn default() -> Self {
-        Self { automatic_below: 0, shopify_reverts: "2m".to_owned() }
+        Self {
+            automatic_below: 0,
+            shopify_reverts: "2m".to_owned(),
+            partial_refunds: PartialRefunds::None.as_str().to_owned(),
+        }
     }
 }
 
@@ -30,5 +36,10 @@ pub fn check(file: &ReversalsFile) -> anyhow::Result<Settings> {
     let shopify_reverts = span(text).with_context(|| {
         format!("shopify_reverts: {text:?} is not a span such as \"2m\" or \"90s\"")
     })?;
-    Ok(Settings { automatic_below: file.automatic_below, shopify_reverts })
+    let text = &file.partial_refunds;
+    let partial_refunds = PartialRefunds::parse(text).with_context(|| {
+        let all = PartialRefunds::ALL.map(PartialRefunds::as_str).join("\", \"");
+        format!("partial_refunds: {text:?} is none of \"{all}\"")
+    })?;
+    Ok(Settings { automatic_below: file.automatic_below, shopify_reverts, partial_refunds })
 }

@@ -113,7 +113,7 @@ operations! {
     CustomerCard = "src/shopify/operations/customer_card.graphql" costs 4 Later;
     OrderCancel = "src/shopify/operations/order_cancel.graphql" costs 10 Later;
     OrderProgress = "src/shopify/operations/order_progress.graphql" costs 1 Later;
-    OrderRead = "src/shopify/operations/order_read.graphql" costs 35 Later;
+    OrderRead = "src/shopify/operations/order_read.graphql" costs 55 Later;
     OrdersChanged = "src/shopify/operations/orders_changed.graphql" costs 50 Later;
 }
 

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     http_client::Deadline,
     outcome::Stop,
-    store::orders::{Payment, Refund, SHOPIFY, Seen, Status},
+    store::orders::{Goods, Payment, Pieces, Refund, SHOPIFY, Seen, Status},
 };
 use domain::{At, CustomerId, OrderId};
 use iso_currency::Currency;
@@ -91,6 +91,7 @@ fn seen(id: &OrderId, of: order_read::OrderReadOrder) -> Result<(Seen, Vec<Payme
     let payments = payments(&of.transactions, currency)?;
     let refunds = of.refunds.iter().map(|refund| self::refund(refund, currency));
     let refunds = refunds.collect::<Result<_, Stop>>()?;
+    let lines = lines(&of.line_items, currency)?;
     let customer = of.customer.map(|customer| number(&customer.id)).transpose()?;
     let cancelled_at = of.cancelled_at.as_deref().map(moment).transpose()?;
     let financial = of.display_financial_status;
@@ -102,6 +103,7 @@ fn seen(id: &OrderId, of: order_read::OrderReadOrder) -> Result<(Seen, Vec<Payme
         customer: customer.map(CustomerId),
         total,
         items,
+        lines,
         currency: of.currency_code,
         status: status(cancelled_at.is_some(), financial.as_deref(), fulfillment),
         financial_status: financial.map(|text| text.to_lowercase()),
@@ -114,6 +116,25 @@ fn seen(id: &OrderId, of: order_read::OrderReadOrder) -> Result<(Seen, Vec<Payme
         refunds,
     };
     Ok((seen, payments))
+}
+
+/// `None` where there are more than were asked for.
+fn lines(
+    all: &order_read::OrderReadOrderLineItems,
+    currency: Currency,
+) -> Result<Option<Vec<Goods>>, Stop> {
+    if all.page_info.has_next_page {
+        return Ok(None);
+    }
+    let line = |of: &order_read::OrderReadOrderLineItemsNodes| {
+        Ok(Goods {
+            id: number(&of.id)?,
+            title: of.title.clone(),
+            quantity: of.quantity,
+            price: minor(&of.original_unit_price_set.shop_money.amount, currency)?,
+        })
+    };
+    all.nodes.iter().map(line).collect::<Result<_, _>>().map(Some)
 }
 
 fn payments(
@@ -143,14 +164,20 @@ fn payments(
 }
 
 fn refund(of: &order_read::OrderReadOrderRefunds, currency: Currency) -> Result<Refund, Stop> {
-    let mut items = 0;
+    let (mut items, mut goods, mut lines) = (0, 0, Vec::new());
     for line in &of.refund_line_items.nodes {
         items += minor(&line.subtotal_set.shop_money.amount, currency)?;
+        let price = &line.line_item.original_unit_price_set.shop_money.amount;
+        goods += minor(price, currency)? * line.quantity;
+        lines.push(Pieces { line: number(&line.line_item.id)?, quantity: line.quantity });
     }
     Ok(Refund {
         id: number(&of.id)?.to_string(),
         amount: minor(&of.total_refunded_set.shop_money.amount, currency)?,
         items,
+        // Of more lines than were asked for, a webhook may tell the sum.
+        goods: (!of.refund_line_items.page_info.has_next_page).then_some(goods),
+        lines,
         at: of.created_at.as_deref().map_or(Ok(At(0)), moment)?,
     })
 }

@@ -41,6 +41,7 @@ const CHANGES: &[Change] = &changes![
     "0013_jobs",
     "0014_lineage",
     "0020_people",
+    "0025_refunds",
 ];
 
 const REMEMBER: &str = "CREATE TABLE IF NOT EXISTS schema_migration \

@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod lineage;
 pub mod listen;
 pub mod migrate;
+mod order_due;
 pub mod order_lists;
 pub mod orders;
 pub mod outbox;

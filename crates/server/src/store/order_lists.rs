@@ -1,7 +1,7 @@
 //! Orders as staff see them: lists, and one order with what was applied to it.
 
 use super::{
-    Database,
+    Database, order_due,
     reads::Before,
     tx::{DbError, Line, Value, number, values},
 };
@@ -153,6 +153,8 @@ pub struct Coupon {
     pub amount: i64,
     pub taken: i64,
     pub returned: i64,
+    /// What refunds make due while the order stands.
+    pub due: i64,
     pub parts: i64,
     pub original_expiry: Option<At>,
     pub requested_expiry: Option<At>,
@@ -185,7 +187,8 @@ pub struct Found {
     pub coupons: Vec<Coupon>,
     pub credits: Vec<Credit>,
     pub refunds: Vec<super::orders::Refund>,
-    pub earned: bool,
+    /// Its goods before discounts, where they are known.
+    pub lines: Vec<super::orders::Goods>,
     /// Whether its credits were read since it changed last.
     pub credits_known: bool,
 }
@@ -197,39 +200,46 @@ pub async fn find(
     order: &str,
 ) -> Result<Option<Found>, StoreError> {
     let sql = format!(
-        "SELECT {COLUMNS}, o.earned, \
+        "SELECT {COLUMNS}, o.lines, \
          CASE WHEN o.credit = 0 OR o.credit_read_at IS NOT NULL THEN 1 ELSE 0 END {FROM} \
          WHERE o.shop = ?1 AND (o.id = ?2 OR o.name = ?2) ORDER BY o.created_at DESC LIMIT 1"
     );
     let lines = database.read(sql, values![shop.0.clone(), order.to_owned()].to_vec()).await?;
     let Some(line) = lines.first() else { return Ok(None) };
     let of = listed(line)?;
-    let (earned, credits_known) = (line.int(17)? == 1, line.int(18)? == 1);
+    let (lines, credits_known) = (order_due::lines(line, 17)?, line.int(18)? == 1);
     let key = || values![shop.0.clone(), of.id.0.clone()].to_vec();
     let sql = "SELECT c.code, c.points, coupon.amount, c.taken, c.returned, c.parts, \
         c.original_expiry, c.requested_expiry, c.honoured_expiry, flow.terms, \
         CASE WHEN coupon.used_in IS NULL \
         OR coupon.status IN ('cancelling', 'cancelled', 'pending', 'void') THEN 0 \
-        ELSE coupon.points - coupon.reverted END FROM order_coupon AS c \
+        ELSE coupon.points - coupon.reverted END, c.due FROM order_coupon AS c \
         JOIN coupon ON coupon.shop = c.shop AND coupon.code = c.code \
         JOIN flow ON flow.id = coupon.flow \
         WHERE c.shop = ?1 AND c.order_id = ?2 ORDER BY c.code";
-    let lines = database.read(sql, key()).await?;
-    let coupons = lines.iter().map(coupon).collect::<Result<_, _>>()?;
+    let found = database.read(sql, key()).await?;
+    let coupons = found.iter().map(coupon).collect::<Result<_, _>>()?;
     let sql = "SELECT payment, amount, currency, by_shopify, taken, returned, original_expiry, \
         requested_expiry, honoured_expiry FROM order_credit \
         WHERE shop = ?1 AND order_id = ?2 ORDER BY payment";
-    let lines = database.read(sql, key()).await?;
-    let credits = lines.iter().map(credit).collect::<Result<_, _>>()?;
-    let sql = "SELECT id, amount, items, at FROM order_refund WHERE shop = ?1 AND order_id = ?2 \
-        ORDER BY at, id";
-    let lines = database.read(sql, key()).await?;
-    let refund = |line: &Line| {
-        let (id, amount) = (line.text(0)?.to_owned(), line.int(1)?);
-        Ok(super::orders::Refund { id, amount, items: line.int(2)?, at: line.at(3)? })
-    };
-    let refunds = lines.iter().map(refund).collect::<Result<_, DbError>>()?;
-    Ok(Some(Found { listed: of, coupons, credits, refunds, earned, credits_known }))
+    let found = database.read(sql, key()).await?;
+    let credits = found.iter().map(credit).collect::<Result<_, _>>()?;
+    let sql = "SELECT id, amount, items, at, goods, lines FROM order_refund \
+        WHERE shop = ?1 AND order_id = ?2 ORDER BY at, id";
+    let found = database.read(sql, key()).await?;
+    let refunds = found.iter().map(refund).collect::<Result<_, DbError>>()?;
+    Ok(Some(Found { listed: of, coupons, credits, refunds, lines, credits_known }))
+}
+
+fn refund(line: &Line) -> Result<super::orders::Refund, DbError> {
+    Ok(super::orders::Refund {
+        id: line.text(0)?.to_owned(),
+        amount: line.int(1)?,
+        items: line.int(2)?,
+        goods: line.maybe_int(4)?,
+        lines: order_due::lines(line, 5)?,
+        at: line.at(3)?,
+    })
 }
 
 fn coupon(line: &Line) -> Result<Coupon, DbError> {
@@ -245,6 +255,7 @@ fn coupon(line: &Line) -> Result<Coupon, DbError> {
         honoured_expiry: line.maybe_at(8)?,
         terms: super::rows::parse(line.text(9)?)?,
         open: line.int(10)?,
+        due: line.int(11)?,
     })
 }
 

@@ -1,11 +1,12 @@
 //! Orders: what a channel says of one, kept once and never overtaken by what is older.
 
 use super::{
-    Database, reversals,
+    Database, order_due, reversals,
     tx::{DbError, End, Line, Statement, Tx, Work, number, values},
 };
-use domain::{At, CustomerId, OrderId, ShopId};
+use domain::{At, CustomerId, OrderId, PartialRefunds, ShopId};
 use engine::store::StoreError;
+use serde::{Deserialize, Serialize};
 
 /// Where Shopify's orders come from.
 pub const SHOPIFY: &str = "shopify";
@@ -48,6 +49,8 @@ pub struct Seen {
     pub total: i64,
     /// What the goods cost, after discounts.
     pub items: i64,
+    /// The goods at their prices before discounts, where all of them are known.
+    pub lines: Option<Vec<Goods>>,
     pub currency: String,
     pub status: Status,
     pub financial_status: Option<String>,
@@ -62,6 +65,28 @@ pub struct Seen {
     pub refunds: Vec<Refund>,
 }
 
+/// A line of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Goods {
+    pub id: u64,
+    pub title: String,
+    pub quantity: i64,
+    /// Of one piece before discounts, in minor units.
+    pub price: i64,
+}
+
+/// Prices before discounts, in minor units.
+pub fn worth(lines: &[Goods]) -> i64 {
+    lines.iter().map(|line| line.price.saturating_mul(line.quantity)).sum()
+}
+
+/// Pieces of an order's line that were refunded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pieces {
+    pub line: u64,
+    pub quantity: i64,
+}
+
 /// What went back of an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refund {
@@ -69,6 +94,9 @@ pub struct Refund {
     /// Minor units; `items` are the goods among it.
     pub amount: i64,
     pub items: i64,
+    /// The goods at their prices before discounts, where they are known.
+    pub goods: Option<i64>,
+    pub lines: Vec<Pieces>,
     pub at: At,
 }
 
@@ -84,8 +112,8 @@ pub struct Payment {
 /// What is older than what is known changes nothing. At Shopify a cancelled order stays so.
 const KEEP: &str = "INSERT INTO orders AS o (shop, id, name, channel, customer, total, items, \
     currency, status, financial_status, cancel_reason, cancelled_at, created_at, updated_at, \
-    seen_at, credit, revert_status) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, \
-    ?13, ?14, ?15, ?16, 'nothing_to_revert') ON CONFLICT (shop, id) DO UPDATE SET \
+    seen_at, credit, revert_status, goods, lines) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, \
+    ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, 'nothing_to_revert', ?17, ?18) ON CONFLICT (shop, id) DO UPDATE SET \
     name = excluded.name, customer = coalesce(excluded.customer, o.customer), \
     total = excluded.total, items = excluded.items, currency = excluded.currency, \
     status = CASE WHEN o.channel = 'shopify' AND o.status = 'cancelled' THEN o.status \
@@ -94,6 +122,7 @@ const KEEP: &str = "INSERT INTO orders AS o (shop, id, name, channel, customer, 
     cancelled_at = coalesce(excluded.cancelled_at, o.cancelled_at), \
     updated_at = excluded.updated_at, seen_at = excluded.seen_at, \
     credit = CASE WHEN excluded.credit > o.credit THEN excluded.credit ELSE o.credit END, \
+    goods = coalesce(excluded.goods, o.goods), lines = coalesce(excluded.lines, o.lines), \
     credit_read_at = NULL WHERE excluded.updated_at >= o.updated_at AND o.channel = ?4";
 
 /// Only coupons of ours give points back.
@@ -102,12 +131,22 @@ const COUPON_KEEP: &str = "INSERT INTO order_coupon (shop, order_id, code, point
     WHERE coupon.shop = ?1 AND coupon.code = ?3 AND coupon.node IS NOT NULL \
     ON CONFLICT DO NOTHING";
 
-const REFUND_KEEP: &str = "INSERT INTO order_refund (shop, order_id, id, amount, items, at) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+/// Once. An earlier version kept refunds without their goods.
+const REFUND_KEEP: &str = "INSERT INTO order_refund AS r (shop, order_id, id, amount, items, at, \
+    goods, lines) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (shop, order_id, id) \
+    DO UPDATE SET goods = excluded.goods, lines = excluded.lines WHERE r.goods IS NULL";
+
+fn refund<'a>(shop: &'a str, order: &'a str, of: &'a Refund) -> Result<Statement<'a>, DbError> {
+    let Refund { id, amount, items, goods, lines, at } = of;
+    let (id, lines) = (id.as_str(), order_due::json(lines)?);
+    let values = values![shop, order, id, *amount, *items, *at, *goods, lines].to_vec();
+    Ok(Statement { sql: REFUND_KEEP, values })
+}
 
 struct Keep {
     shop: ShopId,
     seen: Seen,
+    policy: PartialRefunds,
     now: At,
 }
 
@@ -135,17 +174,18 @@ impl Work for Keep {
             seen.updated_at,
             self.now,
             seen.credit,
+            seen.lines.as_deref().map(worth),
+            seen.lines.as_deref().map(order_due::json).transpose()?,
         ];
         let newer = tx.run(&[Statement { sql: KEEP, values: values.to_vec() }]).await? == 1;
         for code in &seen.codes {
             let values = values![shop, id, code.trim().to_uppercase()].to_vec();
             tx.run(&[Statement { sql: COUPON_KEEP, values }]).await?;
         }
-        for refund in &seen.refunds {
-            let Refund { id: refund_id, amount, items, at } = refund;
-            let values = values![shop, id, refund_id.as_str(), *amount, *items, *at].to_vec();
-            tx.run(&[Statement { sql: REFUND_KEEP, values }]).await?;
+        for of in &seen.refunds {
+            tx.run(&[refund(shop, id, of)?]).await?;
         }
+        order_due::settle(tx, shop, id, self.policy).await?;
         let values = values![shop, id].to_vec();
         tx.run(&[Statement { sql: reversals::REVERT_STATUS, values }]).await?;
         Ok(End::Commit(newer))
@@ -157,19 +197,19 @@ pub async fn keep(
     database: &Database,
     shop: &ShopId,
     seen: Seen,
+    policy: PartialRefunds,
     now: At,
 ) -> Result<bool, StoreError> {
-    database.write(Keep { shop: shop.clone(), seen, now }).await
+    database.write(Keep { shop: shop.clone(), seen, policy, now }).await
 }
 
-const REFUND_OF_KNOWN: &str = "INSERT INTO order_refund (shop, order_id, id, amount, items, at) \
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6 FROM orders WHERE shop = ?1 AND id = ?2 ON CONFLICT DO NOTHING";
 const CREDIT_ANEW: &str = "UPDATE orders SET credit_read_at = NULL WHERE shop = ?1 AND id = ?2";
 
 struct KeepRefund {
     shop: ShopId,
     order: OrderId,
     refund: Refund,
+    policy: PartialRefunds,
 }
 
 impl Work for KeepRefund {
@@ -181,9 +221,10 @@ impl Work for KeepRefund {
         if tx.run(&[Statement { sql: CREDIT_ANEW, values: anew }]).await? == 0 {
             return Ok(End::RollBack(false));
         }
-        let Refund { id, amount, items, at } = &self.refund;
-        let values = values![shop, order, id.as_str(), *amount, *items, *at].to_vec();
-        tx.run(&[Statement { sql: REFUND_OF_KNOWN, values }]).await?;
+        tx.run(&[refund(shop, order, &self.refund)?]).await?;
+        order_due::settle(tx, shop, order, self.policy).await?;
+        let values = values![shop, order].to_vec();
+        tx.run(&[Statement { sql: reversals::REVERT_STATUS, values }]).await?;
         Ok(End::Commit(true))
     }
 }
@@ -194,8 +235,9 @@ pub async fn keep_refund(
     shop: &ShopId,
     order: &OrderId,
     refund: Refund,
+    policy: PartialRefunds,
 ) -> Result<bool, StoreError> {
-    database.write(KeepRefund { shop: shop.clone(), order: order.clone(), refund }).await
+    database.write(KeepRefund { shop: shop.clone(), order: order.clone(), refund, policy }).await
 }
 
 const CREDIT_KEEP: &str = "INSERT INTO order_credit AS c (shop, order_id, payment, amount, \

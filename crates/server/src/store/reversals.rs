@@ -10,9 +10,10 @@ use domain::{
 };
 use engine::store::{Begun, Row};
 
-/// ?4: for a cancellation only where it stands; else only where it does not.
+/// ?4: 1, for a cancellation, only where it stands; 0, only where it does not; 2, for what refunds
+/// make due, in either case.
 const ORDER_TAKE: &str = "UPDATE orders SET act = ?3, busy = 1 WHERE shop = ?1 AND id = ?2 \
-    AND CASE WHEN status = 'cancelled' THEN 0 ELSE 1 END = ?4 AND busy = 0";
+    AND (?4 = 2 OR CASE WHEN status = 'cancelled' THEN 0 ELSE 1 END = ?4) AND busy = 0";
 const ORDER_FREE: &str = "UPDATE orders SET busy = 0 WHERE shop = ?1 AND id = ?2 AND act = ?3";
 
 const ORDER_STATE: &str = "SELECT status FROM orders WHERE shop = ?1 AND id = ?2";
@@ -25,10 +26,10 @@ const COUPON_TAKE: &str = "UPDATE coupon SET reverted = reverted + ?3 \
 const COUPON_FREE: &str =
     "UPDATE coupon SET reverted = reverted - ?3 WHERE shop = ?1 AND code = ?2";
 
-/// ?5: the part that this is.
+/// ?5: the part that this is; ?7: 1, no more than refunds make due.
 const POINTS_TAKE: &str = "UPDATE order_coupon SET taken = taken + ?4, parts = ?5, \
     requested_expiry = ?6 WHERE shop = ?1 AND order_id = ?2 AND code = ?3 \
-    AND taken + ?4 <= points AND parts = ?5 - 1";
+    AND taken + ?4 <= CASE WHEN ?7 = 1 THEN due ELSE points END AND parts = ?5 - 1";
 const POINTS_FREE: &str = "UPDATE order_coupon SET taken = taken - ?4 \
     WHERE shop = ?1 AND order_id = ?2 AND code = ?3";
 const POINTS_BACK: &str = "UPDATE order_coupon SET returned = returned + ?4, \
@@ -56,18 +57,18 @@ const CREDIT_MOVED: &str = "INSERT INTO credit_movement (shop, reference, flow, 
 const ORDER_CANCELLED: &str = "UPDATE orders SET status = 'cancelled', \
     cancelled_at = coalesce(cancelled_at, ?3) WHERE shop = ?1 AND id = ?2";
 
-/// What has come back of what was applied. Nothing is owed while the order stands and nothing was
-/// given back.
+/// What has come back of what was applied. While the order stands, nothing is owed but what its
+/// refunds make due.
 pub const REVERT_STATUS: &str = "UPDATE orders SET revert_status = (SELECT CASE \
     WHEN coalesce(sum(whole), 0) = 0 THEN 'nothing_to_revert' \
     WHEN sum(back) >= sum(whole) THEN 'reverted' \
     WHEN sum(back) > 0 THEN 'partly_reverted' \
-    WHEN orders.status = 'cancelled' THEN 'not_reverted' \
+    WHEN orders.status = 'cancelled' OR sum(due) > 0 THEN 'not_reverted' \
     ELSE 'nothing_to_revert' END FROM (\
-    SELECT points AS whole, returned AS back FROM order_coupon \
+    SELECT points AS whole, returned AS back, due FROM order_coupon \
     WHERE order_coupon.shop = ?1 AND order_coupon.order_id = ?2 \
     UNION ALL SELECT amount, CASE WHEN returned + by_shopify > amount THEN amount \
-    ELSE returned + by_shopify END FROM order_credit \
+    ELSE returned + by_shopify END, 0 FROM order_credit \
     WHERE order_credit.shop = ?1 AND order_credit.order_id = ?2) AS line) \
     WHERE shop = ?1 AND id = ?2";
 
@@ -87,14 +88,19 @@ pub async fn take<T: Tx>(
     let terms = &flow.terms;
     let (shop, order) = (terms.shop.as_str(), terms.order.as_str());
     let refused = |problem| Ok(Some(Begun::Refused(problem)));
-    let values = values![shop, order, id, terms.cancel.is_some()].to_vec();
+    let wanted: i64 = match (&terms.cancel, terms.refunds) {
+        (Some(_), _) => 1,
+        (None, false) => 0,
+        (None, true) => 2,
+    };
+    let values = values![shop, order, id, wanted].to_vec();
     if !one(tx, Statement { sql: ORDER_TAKE, values }).await? {
         let found = tx.row(ORDER_STATE, &values![shop, order]).await?;
         let cancelled = matches!(&found, Some(line) if line.text(0)? == "cancelled");
         return refused(match (cancelled, &terms.cancel) {
             (true, Some(_)) => Problem::OrderAlreadyCancelled,
-            (false, None) => Problem::OrderStands,
-            (true, None) | (false, Some(_)) => Problem::OrderBusy,
+            (false, None) if !terms.refunds => Problem::OrderStands,
+            _ => Problem::OrderBusy,
         });
     }
     let mut credits = false;
@@ -103,9 +109,10 @@ pub async fn take<T: Tx>(
             Item::Points { code, points, part, expiry, .. } => {
                 let (code, points) = (code.as_str(), points.get());
                 let coupon = values![shop, code, points].to_vec();
-                let line = values![shop, order, code, points, *part, expiry.requested].to_vec();
+                let values =
+                    values![shop, order, code, points, *part, expiry.requested, terms.refunds];
                 one(tx, Statement { sql: COUPON_TAKE, values: coupon }).await?
-                    && one(tx, Statement { sql: POINTS_TAKE, values: line }).await?
+                    && one(tx, Statement { sql: POINTS_TAKE, values: values.to_vec() }).await?
             }
             Item::Credit { payment, amount, expiry } => {
                 credits = true;

@@ -24,6 +24,7 @@ use utoipa_swagger_ui::SwaggerUi;
         api::tokens::create, api::tokens::remove, api::coupons::list, api::coupons::counts,
         api::expiring::list, api::coupon::show, api::cancel::create, api::hold::hold,
         api::hold::release, api::hold::confirm, api::orders::list, api::order::show,
+        api::refund_preview::show,
         api::revert::revert, api::revert::cancel, api::order_status::set, api::reviews::list,
         api::reviews::settle,
         api::audit::list, api::reports::coupons, api::reports::liability, api::customers::list,

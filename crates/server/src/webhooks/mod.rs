@@ -7,7 +7,7 @@ use crate::{
     acts::{self, Declined},
     app::{App, Shop},
     bell::Due,
-    orders,
+    orders, reversals,
     store::{
         inbox::{self, Verdict, Waiting},
         orders as order_store,
@@ -34,6 +34,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// How often what is done is forgotten.
 const TIDY: Duration = Duration::from_secs(3600);
 
+/// Another act is under way.
+pub const BUSY: &str = "coupon_busy";
+
 /// Why a webhook was not worked off.
 #[derive(Debug, thiserror::Error)]
 pub enum Trouble {
@@ -51,7 +54,7 @@ impl From<Declined> for Trouble {
     fn from(declined: Declined) -> Self {
         match declined {
             Declined::Store(error) => Self::Store(error),
-            _ => Self::Later("coupon_busy"),
+            _ => Self::Later(BUSY),
         }
     }
 }
@@ -155,8 +158,10 @@ async fn one(app: &Arc<App>, waiting: &Waiting) -> Result<(), Trouble> {
 
 async fn refunded(app: &Arc<App>, shop: &Shop, body: &str) -> Result<(), Trouble> {
     let (id, refund) = order::read_refund(body, shop.rules.rate.currency())?;
-    if order_store::keep_refund(&app.database, &shop.id, &id, refund).await? {
-        return orders::look_again(app, shop, &id).await;
+    let policy = shop.reversals.partial_refunds;
+    if order_store::keep_refund(&app.database, &shop.id, &id, refund, policy).await? {
+        orders::look_again(app, shop, &id).await?;
+        return Ok(reversals::automatic(app, shop, id.as_str()).await?);
     }
     // Its order's own webhook is late: Shopify knows it.
     orders::fetch(app, shop, &id).await

@@ -2,7 +2,7 @@
 
 use crate::{
     shopify::{order_read::status, orders::STORE_CREDIT},
-    store::orders::{Refund, SHOPIFY, Seen},
+    store::orders::{Goods, Pieces, Refund, SHOPIFY, Seen},
 };
 use domain::{At, CustomerId, Money, OrderId};
 use iso_currency::Currency;
@@ -30,6 +30,17 @@ struct OrderBody {
     payment_gateway_names: Vec<String>,
     #[serde(default)]
     refunds: Vec<RefundBody>,
+    line_items: Option<Vec<LineBody>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct LineBody {
+    id: u64,
+    #[serde(default)]
+    title: String,
+    quantity: i64,
+    /// Of one piece, before discounts.
+    price: Decimal,
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,6 +80,10 @@ struct TransactionBody {
 struct RefundLineBody {
     #[serde(default)]
     subtotal: Decimal,
+    line_item_id: Option<u64>,
+    #[serde(default)]
+    quantity: i64,
+    line_item: Option<LineBody>,
 }
 
 /// Why a body says nothing.
@@ -96,6 +111,12 @@ pub fn read(body: &str) -> Result<Seen, Unreadable> {
     // A manual discount of the staff's may bear a coupon's code as its title.
     let by_code = of.discount_applications.into_iter().filter(|of| of.kind == "discount_code");
     let refunds = of.refunds.iter().map(|refund| self::refund(refund, currency));
+    let line = |of: LineBody| {
+        let LineBody { id, title, quantity, price } = of;
+        Ok(Goods { id, title, quantity, price: minor(price, currency)? })
+    };
+    let lines =
+        of.line_items.map(|lines| lines.into_iter().map(line).collect::<Result<_, Unreadable>>());
     let status = status(
         of.cancelled_at.is_some(),
         of.financial_status.as_deref(),
@@ -108,6 +129,7 @@ pub fn read(body: &str) -> Result<Seen, Unreadable> {
         customer: of.customer.map(|customer| CustomerId(customer.id)),
         total,
         items,
+        lines: lines.transpose()?,
         currency: of.currency,
         status,
         financial_status: of.financial_status,
@@ -128,10 +150,21 @@ fn refund(of: &RefundBody, currency: Currency) -> Result<Refund, Unreadable> {
         .filter(|of| of.kind == "refund" && !matches!(of.status.as_str(), "failure" | "error"));
     let amount = counted.map(|of| of.amount).sum();
     let items = of.refund_line_items.iter().map(|line| line.subtotal).sum();
+    let mut goods = Some(0);
+    let mut lines = Vec::new();
+    for line in &of.refund_line_items {
+        let price = line.line_item.as_ref().map(|of| minor(of.price, currency)).transpose()?;
+        goods = goods.zip(price).map(|(sum, price)| sum + price * line.quantity);
+        if let Some(id) = line.line_item_id {
+            lines.push(Pieces { line: id, quantity: line.quantity });
+        }
+    }
     Ok(Refund {
         id: of.id.to_string(),
         amount: minor(amount, currency)?,
         items: minor(items, currency)?,
+        goods,
+        lines,
         at: At::from(of.created_at),
     })
 }

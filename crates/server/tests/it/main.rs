@@ -32,6 +32,7 @@ mod postgres_reads;
 mod postgres_server;
 mod process;
 mod proxy;
+mod refunds;
 mod replicas;
 mod reversals;
 mod signals;

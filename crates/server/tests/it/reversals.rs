@@ -9,7 +9,7 @@ use crate::{
 };
 use anyhow::Context;
 use domain::{
-    Actor, At, Coupon, CustomerId, Flow, FlowId, Money, OrderId, Reversal,
+    Actor, At, Coupon, CustomerId, Flow, FlowId, Money, OrderId, PartialRefunds, Reversal,
     effect::Reason,
     reversal::{Cancel, Expiry, Item, State, Terms, Why},
 };
@@ -120,7 +120,7 @@ impl Case {
         let (name, at) = (seen.name.clone(), seen.created_at);
         let payment = payments.first().context("a payment")?.id;
         coupons::note_use(&database, &shop, &code, &name, at).await?;
-        orders::keep(&database, &shop, seen, at).await?;
+        orders::keep(&database, &shop, seen, PartialRefunds::None, at).await?;
         orders::keep_credits(&database, &shop, &order, payments, at).await?;
         Ok(Self { world, location, _folder: None, till, way, coupon, order, payment })
     }
@@ -139,6 +139,7 @@ impl Case {
             placed_at: now,
             by: Actor::Staff { id: 1, name: "Sato".to_owned() },
             cancel: (self.way == Way::Here).then_some(wish),
+            refunds: false,
             items: vec![
                 Item::Points {
                     code: self.coupon.terms.code.clone(),

@@ -3,7 +3,7 @@
 //! sqlite` runs more seeds.
 
 use async_trait::async_trait;
-use domain::{At, Code, CustomerId, FlowId, ShopId};
+use domain::{At, Code, CustomerId, FlowId, PartialRefunds, ShopId};
 use engine::store::{Begun, Commit, Committed, Request, Row, Start, Store, StoreError};
 use server::store::{
     Database, Journal, Location, coupons,
@@ -129,6 +129,7 @@ impl Backend for OnDisk {
             customer: Some(order.customer),
             total: 10_000,
             items: 10_000,
+            lines: None,
             currency: "JPY".to_owned(),
             status,
             financial_status: None,
@@ -140,7 +141,7 @@ impl Backend for OnDisk {
             credit: order.credit > 0,
             refunds: vec![],
         };
-        self.0.wait(orders::keep(&database, &order.shop, seen, order.at))?;
+        self.0.wait(orders::keep(&database, &order.shop, seen, PartialRefunds::None, order.at))?;
         if order.credit > 0 {
             let paid = Payment { id: order.payment, amount: order.credit, by_shopify: 0 };
             let (shop, id) = (&order.shop, &order.order);

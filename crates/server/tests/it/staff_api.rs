@@ -1,6 +1,6 @@
 //! The staff's API over HTTP, on the real binary: who may do what, and that each act is one act.
 
-use crate::process::{Process, start};
+use crate::process::{Process, start_in};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -24,9 +24,15 @@ pub struct Session {
 
 impl Demo {
     pub async fn start() -> anyhow::Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// With settings from the environment: `KAERU__…=…`.
+    pub async fn start_with(settings: &[&str]) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let data = folder.path().to_string_lossy().into_owned();
-        let (process, base) = start(&["demo", "--port", "0", "--data", &data])?;
+        let before = [&["env"], settings].concat();
+        let (process, base) = start_in(&before, &["demo", "--port", "0", "--data", &data])?;
         let client = reqwest::Client::new();
         Ok(Self { _process: process, folder, base, client })
     }
@@ -103,6 +109,13 @@ impl Demo {
         Ok(said)
     }
 
+    /// Sets the switchboard.
+    pub async fn switch_put(&self, path: &str, body: Value) -> anyhow::Result<()> {
+        let url = format!("{}/sandbox/api/{path}", self.base);
+        self.client.put(url).json(&body).send().await?.error_for_status()?;
+        Ok(())
+    }
+
     async fn sandbox(&self, path: &str, body: Value) -> anyhow::Result<u16> {
         let url = format!("{}/sandbox/api/{path}", self.base);
         Ok(self.client.post(url).json(&body).send().await?.status().as_u16())
@@ -142,6 +155,7 @@ const ROUTES: &[(&str, &str, &str, &str)] = &[
     ("POST", "/mails/NONE/resend", "", "mes"),
     ("GET", "/orders", "", "vmes"),
     ("GET", "/orders/NONE", "", "vmes"),
+    ("GET", "/orders/NONE/refund-preview", "", "vmes"),
     ("POST", "/orders/NONE/revert", "{}", "mes"),
     ("POST", "/orders/NONE/cancel", r#"{"reason":"customer"}"#, "mes"),
     ("POST", "/orders/NONE/status", r#"{"status":"confirmed"}"#, "mes"),

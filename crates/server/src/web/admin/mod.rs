@@ -24,6 +24,7 @@ mod overview;
 mod page;
 mod person;
 mod plots;
+mod refund_preview;
 mod revert;
 mod review;
 mod reviews;
@@ -77,6 +78,7 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/admin/orders", get(orders::list))
         .route("/admin/orders/{id}", get(order::see))
         .route("/admin/orders/{id}/revert", get(revert::ask_revert).post(revert::revert))
+        .route("/admin/orders/{id}/refund-preview", get(refund_preview::see))
         .route("/admin/orders/{id}/cancel", get(revert::ask_cancel).post(revert::cancel))
         .route("/admin/audit", get(audit::list))
         .route("/admin/mail", get(mail::list))

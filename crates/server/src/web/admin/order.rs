@@ -35,6 +35,8 @@ struct OrderPage {
     may_act: bool,
     /// Something is on its way: looked at again by itself.
     waits: bool,
+    /// What its refunds make due, while it stands.
+    refunded: Option<String>,
 }
 
 /// A coupon of the order.
@@ -71,6 +73,20 @@ fn item(page: &Page, item: ReversalItem) -> (String, String, Badge) {
     };
     let badge = outcome(page, item.outcome);
     (amount, item.reference, badge)
+}
+
+/// «3 of 5 items refunded: 300 of 500 points due», of an order that stands.
+pub fn refunded(page: &Page, detail: &OrderDetail) -> Option<String> {
+    let sum = |of: fn(&order::AppliedCoupon) -> i64| detail.coupons.iter().map(of).sum::<i64>();
+    let asked = [
+        ("refunded", page.number(&detail.pieces_refunded)),
+        ("of", page.number(&detail.pieces)),
+        ("due", page.number(&sum(|of| of.points_due_in_all))),
+        ("points", page.points(&sum(|of| of.points))),
+    ];
+    let asked: Vec<_> = asked.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let told = detail.pieces_refunded > 0 && detail.order.status != "cancelled";
+    told.then(|| page.with("order-refunded-items", &asked))
 }
 
 pub async fn see(
@@ -111,6 +127,7 @@ pub async fn see(
         of_customer: of_customer.map(|buyer| format!("/admin/customers/{}", buyer.id)),
         may_act: page.may(Act::Cancel),
         waits,
+        refunded: refunded(&page, &detail),
         detail,
         page,
     })

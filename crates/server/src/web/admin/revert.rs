@@ -57,6 +57,8 @@ struct RevertPage {
     notify: String,
     recorded: String,
     points: String,
+    /// The order stands: «3 of 5 items refunded: 300 of 500 points due».
+    refunded: Option<String>,
     /// What can still come back, credit by credit.
     credits: Vec<String>,
     reasons: Vec<(&'static str, String, bool)>,
@@ -80,7 +82,12 @@ fn form(
         let (title, detail) = page.language.problem(code);
         Said { title: title.to_owned(), detail: detail.to_owned() }
     };
-    let open_points: i64 = detail.coupons.iter().map(|coupon| coupon.points_open).sum();
+    let of_coupon = |of: &order::AppliedCoupon| match way {
+        "cancel" => of.points_open,
+        _ => of.points_due,
+    };
+    let open_points: i64 = detail.coupons.iter().map(of_coupon).sum();
+    let refunded = super::order::refunded(&page, &detail).filter(|_| way != "cancel");
     let reason = |why: Why| {
         let name = why.as_str();
         (name, page.t(&format!("order-reason-{name}")), sent.reason == name)
@@ -94,6 +101,7 @@ fn form(
         recorded: page.with("act-recorded", &[("name", &page.name)]),
         points: page.with("order-choose-points", &[("points", &page.points(&open_points))]),
         customer,
+        refunded,
         credits: detail.credits.iter().map(named).collect(),
         reasons: if way == "cancel" { Why::ALL.map(reason).to_vec() } else { vec![] },
         open: *allowed,

@@ -21,6 +21,7 @@ pub mod order;
 pub mod order_status;
 pub mod orders;
 pub mod person;
+pub mod refund_preview;
 pub mod reports;
 pub mod revert;
 pub mod reviews;
@@ -67,6 +68,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/orders/{id}", get(order::show))
         .route("/orders/{id}/revert", post(revert::revert))
         .route("/orders/{id}/cancel", post(revert::cancel))
+        .route("/orders/{id}/refund-preview", get(refund_preview::show))
         .route("/orders/{id}/status", post(order_status::set))
         .route("/reviews", get(reviews::list))
         .route("/reviews/{id}/settle", post(reviews::settle))

@@ -10,7 +10,7 @@ use crate::{
     reversals,
     store::{
         order_lists::{self, Found},
-        orders::{SHOPIFY, Status},
+        orders::SHOPIFY,
     },
     web::{
         auth_staff::Staff,
@@ -58,8 +58,12 @@ pub struct AppliedCoupon {
     pub points: i64,
     /// What has come back.
     pub points_returned: i64,
-    /// What can still come back.
+    /// What can still come back with a cancellation.
     pub points_open: i64,
+    /// What can come back now: of a cancelled order all of that, else what its refunds make due.
+    pub points_due: i64,
+    /// What refunds make due in all while the order stands, given back or not.
+    pub points_due_in_all: i64,
     pub expiry: ExpiryBody,
 }
 
@@ -80,8 +84,9 @@ pub struct AppliedCredit {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct OrderRefundBody {
     pub amount: MoneyBody,
-    /// The goods among it.
+    /// The goods among it, after discounts and before them.
     pub items: MoneyBody,
+    pub goods: Option<MoneyBody>,
     pub at: String,
 }
 
@@ -113,6 +118,11 @@ pub struct OrderDetail {
     /// change.
     pub credits_known: bool,
     pub refunds: Vec<OrderRefundBody>,
+    /// Pieces of the order, and how many of them were refunded.
+    pub pieces: i64,
+    pub pieces_refunded: i64,
+    /// What a refund brings back while the order stands: `none`, `pro_rata` or `on_full_refund`.
+    pub partial_refunds: &'static str,
     /// Oldest first.
     pub reversals: Vec<ReversalBody>,
     pub timeline: Vec<OrderStep>,
@@ -148,10 +158,16 @@ pub async fn read(app: &App, staff: &Staff, id: &str) -> Result<OrderDetail, Api
     let refund = |of: &crate::store::orders::Refund| OrderRefundBody {
         amount: money(of.amount, &found.listed.currency).into(),
         items: money(of.items, &found.listed.currency).into(),
+        goods: of.goods.map(|minor| money(minor, &found.listed.currency).into()),
         at: of.at.rfc3339(),
     };
+    let cancelled = reversals::is_cancelled(&found);
+    let (pieces, pieces_refunded) = reversals::pieces(&found);
     Ok(OrderDetail {
-        coupons: found.coupons.iter().map(|coupon| applied(coupon, now)).collect(),
+        pieces,
+        pieces_refunded,
+        partial_refunds: staff.shop(app)?.reversals.partial_refunds.as_str(),
+        coupons: found.coupons.iter().map(|coupon| applied(coupon, cancelled, now)).collect(),
         credits: found.credits.iter().map(|credit| paid(credit, now)).collect(),
         credits_known: found.credits_known,
         refunds: found.refunds.iter().map(refund).collect(),
@@ -170,13 +186,18 @@ pub async fn read(app: &App, staff: &Staff, id: &str) -> Result<OrderDetail, Api
     })
 }
 
-fn applied(of: &order_lists::Coupon, now: At) -> AppliedCoupon {
+fn applied(of: &order_lists::Coupon, cancelled: bool, now: At) -> AppliedCoupon {
     AppliedCoupon {
         code: of.code.clone(),
         amount: of.terms.amount.into(),
         points: of.points,
         points_returned: of.returned,
         points_open: reversals::open_points(of),
+        points_due_in_all: of.due,
+        points_due: match cancelled {
+            true => reversals::open_points(of),
+            false => reversals::due_points(of),
+        },
         expiry: ExpiryBody::of(of.original_expiry, of.requested_expiry, of.honoured_expiry, now),
     }
 }
@@ -200,10 +221,12 @@ fn actions(found: &Found, staff: &Staff) -> OrderActions {
         }
         problem => MayBody { allowed: problem.is_none(), problem },
     };
-    let cancelled = found.listed.status == Status::Cancelled.as_str();
+    let cancelled = reversals::is_cancelled(found);
+    let due = found.coupons.iter().any(|coupon| reversals::due_points(coupon) > 0);
     let open = found.coupons.iter().any(|coupon| reversals::open_points(coupon) > 0)
         || found.credits.iter().any(|credit| reversals::open_credit(credit) > 0);
     let revert = match (cancelled, open) {
+        (false, _) if due => None,
         (false, _) => Some("order-not-cancelled"),
         (true, false) if found.coupons.is_empty() && found.credits.is_empty() => {
             Some("nothing-to-revert")

@@ -78,6 +78,36 @@ fn refunds_count_what_went_back() {
     assert_eq!(seen.refunds, [found]);
 }
 
+/// Prices before discounts, which parts of an order share without a remainder.
+#[test]
+fn refunded_goods_are_weighed() {
+    let line = |id: u64, quantity: i64, price: &str| json!({"id": id, "title": "Tea", "quantity": quantity, "price": price});
+    let refund = |lines: Value| {
+        let refund = json!({"id": 77, "order_id": 5, "refund_line_items": lines,
+            "created_at": "2026-11-21T10:00:05+09:00"});
+        read_refund(&refund.to_string(), Currency::JPY).unwrap().1
+    };
+    let pieces = |line, quantity| Pieces { line, quantity };
+    for (lines, goods, expected) in [
+        (json!([]), Some(0), vec![]),
+        (
+            json!([{"line_item_id": 1, "quantity": 2, "subtotal": "900", "line_item": line(1, 3, "600")},
+                {"line_item_id": 2, "quantity": 1, "subtotal": "0", "line_item": line(2, 1, "50.00")}]),
+            Some(1_250),
+            vec![pieces(1, 2), pieces(2, 1)],
+        ),
+        // A line without its price: not known, until somebody else tells.
+        (json!([{"line_item_id": 1, "quantity": 2}]), None, vec![pieces(1, 2)]),
+    ] {
+        let found = refund(lines.clone());
+        assert_eq!((found.goods, found.lines), (goods, expected), "{lines}");
+    }
+    let seen =
+        read(&body(&json!({"line_items": [line(1, 3, "600"), line(2, 1, "50.00")]}))).unwrap();
+    assert_eq!(seen.lines.as_deref().map(crate::store::orders::worth), Some(1_850));
+    assert_eq!(read(&body(&json!({}))).unwrap().lines, None);
+}
+
 #[test]
 fn what_is_no_order_is_refused() {
     for text in ["", "{}", "[]", "null", r#"{"id": "x"}"#] {

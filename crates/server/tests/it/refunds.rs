@@ -1,0 +1,209 @@
+//! Partial refunds over HTTP, on the real binary: what is refunded in parts brings back what it
+//! would have brought back at once, whatever comes twice, late, or in between.
+
+use crate::staff_api::{Demo, Session};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::Instant;
+
+const CUSTOMER: &str = "12345";
+
+/// An order of three pieces of 1,000 that a coupon of 300 points paid for in part.
+struct Bought {
+    id: String,
+    code: String,
+    line: u64,
+}
+
+async fn bought(demo: &Demo, key: &str) -> anyhow::Result<Bought> {
+    let code = demo.convert(CUSTOMER, key).await?;
+    let lines = json!([{"title": "Tea", "quantity": 3, "price": "1000"}]);
+    let cart = json!({"customer": CUSTOMER, "code": code, "lines": lines});
+    let order = demo.switch("orders", cart).await?;
+    let id = order["id"].as_str().map_or_else(|| order["id"].to_string(), str::to_owned);
+    let id = id.rsplit('/').next().unwrap_or_default().to_owned();
+    let line = &order["lines"][0]["id"];
+    let line = line.as_u64().or_else(|| line.as_str().and_then(|id| id.parse().ok()));
+    let line = line.ok_or_else(|| anyhow::anyhow!("no line: {order}"))?;
+    Ok(Bought { id, code, line })
+}
+
+async fn refund(demo: &Demo, order: &Bought, quantity: u32) -> anyhow::Result<()> {
+    let body = json!({"lines": [{"line": order.line, "quantity": quantity}]});
+    demo.switch(&format!("orders/{}/refund", order.id), body).await.map(drop)
+}
+
+/// Asks for the order until it stands so.
+async fn until(
+    demo: &Demo,
+    staff: &Session,
+    order: &Bought,
+    wanted: impl Fn(&Value) -> bool,
+) -> anyhow::Result<Value> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let path = format!("/orders/{}", order.id);
+        let (status, _, body) = demo.ask(Some(staff), Method::GET, &path, None, "").await?;
+        if status == 200 && wanted(&body) {
+            return Ok(body);
+        }
+        anyhow::ensure!(Instant::now() < deadline, "{status} {body}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// What the till's own book says came back: references without their common part, and points.
+async fn came_back(demo: &Demo, order: &Bought) -> anyhow::Result<Vec<(String, i64)>> {
+    let books = demo.books().await?;
+    let of_order = format!("ORDER-{}-{}", order.id, order.code);
+    let movements = books["points"][CUSTOMER]["movements"].as_array();
+    let ours = movements.into_iter().flatten().filter_map(|of| {
+        let part = of["reference"].as_str()?.strip_prefix(&of_order)?;
+        Some((part.to_owned(), of["amount"].as_i64()?))
+    });
+    Ok(ours.collect())
+}
+
+fn parts(expected: &[(&str, i64)]) -> Vec<(String, i64)> {
+    expected.iter().map(|(part, points)| ((*part).to_owned(), *points)).collect()
+}
+
+async fn revert(
+    demo: &Demo,
+    staff: &Session,
+    order: &Bought,
+    key: &str,
+) -> anyhow::Result<(u16, String)> {
+    let path = format!("/orders/{}/revert", order.id);
+    let body = Some(json!({"points": true, "credits": true}));
+    let (status, word, _) = demo.ask(Some(staff), Method::POST, &path, body, key).await?;
+    Ok((status, word))
+}
+
+#[tokio::test]
+async fn in_parts_as_at_once_and_the_rest_with_the_cancellation() -> anyhow::Result<()> {
+    let demo = Demo::start().await?;
+    let staff = demo.sign_in("manager").await?;
+    let order = bought(&demo, "a").await?;
+    until(&demo, &staff, &order, |of| of["coupons"][0]["points_open"] == 300).await?;
+    assert_eq!(revert(&demo, &staff, &order, "early").await?.1, "order-not-cancelled");
+
+    // Webhooks come twice, and out of order.
+    for how in ["twice", "reorder"] {
+        demo.switch_put("faults", json!({"call": "webhook", "fault": how, "times": 2})).await?;
+    }
+    refund(&demo, &order, 1).await?;
+    let due = |points: i64| move |of: &Value| of["coupons"][0]["points_due"] == points;
+    let detail = until(&demo, &staff, &order, due(100)).await?;
+    assert_eq!(
+        (&detail["pieces"], &detail["pieces_refunded"], &detail["revert_status"]),
+        (&json!(3), &json!(1), &json!("not_reverted")),
+        "{detail}"
+    );
+    for key in ["one", "one"] {
+        let done = revert(&demo, &staff, &order, key).await?;
+        assert_eq!(done, (200, "completed".to_owned()));
+    }
+    let detail = until(&demo, &staff, &order, due(0)).await?;
+    assert_eq!(detail["revert_status"], "partly_reverted", "{detail}");
+    assert_eq!(revert(&demo, &staff, &order, "two").await?.1, "already-reverted");
+    assert_eq!(came_back(&demo, &order).await?, parts(&[("", 100)]));
+
+    refund(&demo, &order, 1).await?;
+    until(&demo, &staff, &order, due(100)).await?;
+    assert_eq!(revert(&demo, &staff, &order, "three").await?.0, 200);
+    demo.switch(&format!("orders/{}/cancel", order.id), json!({"by": "customer"})).await?;
+    until(&demo, &staff, &order, |of| of["status"] == "cancelled").await?;
+    assert_eq!(revert(&demo, &staff, &order, "rest").await?.0, 200);
+    let detail = until(&demo, &staff, &order, |of| of["revert_status"] == "reverted").await?;
+    assert_eq!(detail["coupons"][0]["points_returned"], 300, "{detail}");
+    let expected = parts(&[("", 100), ("/2", 100), ("/3", 100)]);
+    assert_eq!(came_back(&demo, &order).await?, expected);
+    assert_eq!(revert(&demo, &staff, &order, "never").await?.1, "already-reverted");
+    Ok(())
+}
+
+/// A third of the points at a time is 33, 33 and 34: rounded down once, over all.
+#[tokio::test]
+async fn the_arithmetic_is_shown_before_anything_is_refunded() -> anyhow::Result<()> {
+    let demo = Demo::start().await?;
+    let staff = demo.sign_in("viewer").await?;
+    let order = bought(&demo, "a").await?;
+    until(&demo, &staff, &order, |of| of["pieces"] == 3).await?;
+    let two = format!("lines={}:2", order.line);
+    let four = format!("lines={}:4", order.line);
+    for (query, expected) in [
+        ("", Ok((0, "0"))),
+        ("amount=1000", Ok((100, "1000"))),
+        ("amount=1001", Ok((100, "1001"))),
+        ("amount=3,000", Ok((300, "3000"))),
+        (&two[..], Ok((200, "2000"))),
+        ("amount=3001", Err("invalid-request")),
+        ("amount=-1", Err("invalid-request")),
+        ("amount=0.5", Err("invalid-request")),
+        ("amount=tea", Err("invalid-request")),
+        (&four[..], Err("invalid-request")),
+        ("lines=7:1", Err("invalid-request")),
+        ("lines=7", Err("invalid-request")),
+        ("quantity=7", Err("invalid-request")),
+    ] {
+        let path = format!("/orders/{}/refund-preview?{query}", order.id);
+        let (status, word, body) = demo.ask(Some(&staff), Method::GET, &path, None, "").await?;
+        match expected {
+            Ok((points, refund)) => {
+                assert_eq!(status, 200, "{query}: {body}");
+                assert_eq!(
+                    (&body["comes_back"], &body["refund"]["amount"], &body["policy"]),
+                    (&json!(points), &json!(refund), &json!("pro_rata")),
+                    "{query}: {body}"
+                );
+            }
+            Err(problem) => assert_eq!((status, word.as_str()), (400, problem), "{query}"),
+        }
+    }
+    Ok(())
+}
+
+/// Nobody presses anything: each part comes back by itself, and what webhooks lost is read.
+#[tokio::test]
+async fn what_is_small_comes_back_by_itself() -> anyhow::Result<()> {
+    let demo = Demo::start_with(&["KAERU__SHOP__0__REVERSALS__AUTOMATIC_BELOW=301"]).await?;
+    let staff = demo.sign_in("manager").await?;
+    let order = bought(&demo, "a").await?;
+    until(&demo, &staff, &order, |of| of["pieces"] == 3).await?;
+    let returned = |points: i64| move |of: &Value| of["coupons"][0]["points_returned"] == points;
+    for back in [100, 200] {
+        refund(&demo, &order, 1).await?;
+        until(&demo, &staff, &order, returned(back)).await?;
+    }
+    demo.switch(&format!("orders/{}/cancel", order.id), json!({"by": "customer"})).await?;
+    until(&demo, &staff, &order, returned(300)).await?;
+    let came: i64 = came_back(&demo, &order).await?.iter().map(|of| of.1).sum();
+    assert_eq!(came, 300);
+    let reversals = until(&demo, &staff, &order, |_| true).await?;
+    assert_eq!(reversals["reversals"][0]["by"], "system", "{reversals}");
+    Ok(())
+}
+
+/// The policy decides, and «none» is the default.
+#[tokio::test]
+async fn each_policy_says_what_is_due() -> anyhow::Result<()> {
+    for (policy, after_two, after_all) in
+        [("none", 0, 0), ("pro_rata", 200, 300), ("on_full_refund", 0, 300)]
+    {
+        let set = format!("KAERU__SHOP__0__REVERSALS__PARTIAL_REFUNDS={policy}");
+        let demo = Demo::start_with(&[&set]).await?;
+        let staff = demo.sign_in("manager").await?;
+        let order = bought(&demo, "a").await?;
+        for (pieces, refunded, due) in [(2, 2, after_two), (1, 3, after_all)] {
+            refund(&demo, &order, pieces).await?;
+            let heard = |of: &Value| of["pieces_refunded"] == refunded;
+            let detail = until(&demo, &staff, &order, heard).await?;
+            assert_eq!(detail["coupons"][0]["points_due"], due, "{policy}: {detail}");
+            let status = if due == 0 { "nothing_to_revert" } else { "not_reverted" };
+            assert_eq!(detail["revert_status"], status, "{policy}: {detail}");
+        }
+    }
+    Ok(())
+}
