@@ -322,6 +322,19 @@ pub enum Fact {
     KeyReleased,
     /// Shopify has cancelled the order.
     OrderCancelled,
+    /// The order counts: its coupons are used by it, its credit has paid for it.
+    OrderPlaced,
+    /// The order was not placed.
+    OrderDropped,
+    /// Nothing came of the order, and that coupon of it is its owner's again.
+    CouponFreed {
+        coupon: usize,
+    },
+    /// Another order had used that coupon.
+    CouponUsed {
+        coupon: usize,
+        order: Option<String>,
+    },
     /// So it went with that item of the reversal.
     ItemEnded {
         item: usize,

@@ -1,13 +1,15 @@
 //! A flow of any kind, as the engine and the journal handle it.
 
 use crate::{
-    Cancellation, Conversion, CustomerId, Ending, Hold, OrderId, Pending, PosId, Reference,
-    Rejected, Reversal, ShopId, Step, cancellation, conversion,
+    Cancellation, Conversion, CustomerId, Ending, Hold, OrderId, Pending, Placing, PosId,
+    Reference, Rejected, Reversal, ShopId, Step, cancellation, conversion,
     coupon::{Coupon, Entry, Status},
     effect::Input,
-    reversal,
+    placing, reversal,
     time::At,
 };
+
+use std::borrow::Cow;
 
 /// One flow. Each kind is a file of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,12 +19,23 @@ pub enum Flow {
     Hold(Hold),
     Ending(Ending),
     Reversal(Box<Reversal>),
+    Placing(Box<Placing>),
+}
+
+/// Which book a movement is made in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Book {
+    /// The points book.
+    Points,
+    /// Store credit that Kaeru itself holds: amounts are minor units.
+    Credit,
 }
 
 /// A movement of points that a flow asks for. The same flow always asks for the same one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order<'a> {
-    pub customer: &'a PosId,
+    pub book: Book,
+    pub customer: Cow<'a, PosId>,
     /// Signed: −500 for a deduction.
     pub points: i64,
     pub reference: Reference,
@@ -50,17 +63,18 @@ impl Flow {
             Flow::Hold(_) => "hold",
             Flow::Ending(_) => "ending",
             Flow::Reversal(_) => "reversal",
+            Flow::Placing(_) => "placing",
         }
     }
 
-    /// What the one conversion behind it agreed on; a reversal has any number of them.
+    /// What the one conversion behind it agreed on; what is about an order has any number of them.
     pub fn terms(&self) -> Option<&conversion::Terms> {
         match self {
             Flow::Conversion(flow) => Some(&flow.terms),
             Flow::Cancellation(flow) => Some(&flow.terms.coupon.terms),
             Flow::Hold(flow) => Some(&flow.terms.coupon.terms),
             Flow::Ending(flow) => Some(&flow.terms.coupon.terms),
-            Flow::Reversal(_) => None,
+            Flow::Reversal(_) | Flow::Placing(_) => None,
         }
     }
 
@@ -71,6 +85,7 @@ impl Flow {
             Flow::Hold(flow) => &flow.terms.coupon.terms.shop,
             Flow::Ending(flow) => &flow.terms.coupon.terms.shop,
             Flow::Reversal(flow) => &flow.terms.shop,
+            Flow::Placing(flow) => &flow.terms.shop,
         }
     }
 
@@ -81,6 +96,7 @@ impl Flow {
             Flow::Hold(flow) => flow.terms.coupon.terms.customer,
             Flow::Ending(flow) => flow.terms.coupon.terms.customer,
             Flow::Reversal(flow) => flow.terms.customer,
+            Flow::Placing(flow) => flow.terms.customer,
         }
     }
 
@@ -88,6 +104,7 @@ impl Flow {
     pub fn about_since(&self) -> At {
         match self {
             Flow::Reversal(flow) => flow.terms.placed_at,
+            Flow::Placing(flow) => flow.terms.at,
             Flow::Conversion(flow) => flow.terms.created_at,
             Flow::Cancellation(flow) => flow.terms.coupon.terms.created_at,
             Flow::Hold(flow) => flow.terms.coupon.terms.created_at,
@@ -103,17 +120,42 @@ impl Flow {
         }
     }
 
+    /// An order's placing, where it is one.
+    pub fn placing(&self) -> Option<&Placing> {
+        match self {
+            Flow::Placing(flow) => Some(flow),
+            _ => None,
+        }
+    }
+
     /// What it is about, for people: a coupon's code, or an order's name.
     pub fn subject(&self) -> &str {
         match self {
             Flow::Reversal(flow) => &flow.terms.name,
+            Flow::Placing(flow) => &flow.terms.name,
             flow => flow.terms().map_or("", |terms| terms.code.as_str()),
         }
     }
 
     /// The order that it is about.
     pub fn order_id(&self) -> Option<&OrderId> {
-        self.reversal().map(|flow| &flow.terms.order)
+        match self {
+            Flow::Reversal(flow) => Some(&flow.terms.order),
+            Flow::Placing(flow) => Some(&flow.terms.order),
+            _ => None,
+        }
+    }
+
+    /// Counts what it works on one after the other, so that each has all its tries.
+    pub fn part(&self) -> usize {
+        match &self {
+            Flow::Placing(flow) => match flow.state {
+                placing::State::Reviving { dead, .. } => dead,
+                placing::State::Recording { recorded } => recorded,
+                _ => 0,
+            },
+            _ => 0,
+        }
     }
 
     pub fn pending(&self) -> Pending {
@@ -123,6 +165,7 @@ impl Flow {
             Flow::Hold(flow) => flow.pending(),
             Flow::Ending(flow) => flow.pending(),
             Flow::Reversal(flow) => flow.pending(),
+            Flow::Placing(flow) => flow.pending(),
         }
     }
 
@@ -133,6 +176,7 @@ impl Flow {
             Flow::Hold(flow) => flow.state_name(),
             Flow::Ending(flow) => flow.state_name(),
             Flow::Reversal(flow) => flow.state_name(),
+            Flow::Placing(flow) => flow.state_name(),
         }
     }
 
@@ -157,6 +201,9 @@ impl Flow {
             Flow::Reversal(flow) => wrap(flow.step(input, now)?, |state| {
                 Flow::Reversal(Box::new(Reversal { terms: flow.terms.clone(), state }))
             }),
+            Flow::Placing(flow) => wrap(flow.step(input, now)?, |state| {
+                Flow::Placing(Box::new(Placing { terms: flow.terms.clone(), state }))
+            }),
         })
     }
 
@@ -164,20 +211,23 @@ impl Flow {
     pub fn order(&self) -> Option<Order<'_>> {
         match self {
             Flow::Conversion(flow) => Some(Order {
-                customer: &flow.terms.pos_id,
+                book: Book::Points,
+                customer: Cow::Borrowed(&flow.terms.pos_id),
                 points: -flow.terms.points.get(),
                 reference: flow.terms.reference(),
                 reason: "Coupon conversion",
                 expires_at: None,
             }),
             Flow::Cancellation(flow) => Some(Order {
-                customer: &flow.terms.coupon.terms.pos_id,
+                book: Book::Points,
+                customer: Cow::Borrowed(&flow.terms.coupon.terms.pos_id),
                 points: flow.terms.coupon.terms.points.get(),
                 reference: flow.terms.reference(),
                 reason: "Refund due to coupon cancellation",
                 expires_at: None,
             }),
             Flow::Reversal(flow) => flow.order(),
+            Flow::Placing(flow) => flow.order(),
             Flow::Hold(_) | Flow::Ending(_) => None,
         }
     }
@@ -190,13 +240,14 @@ impl Flow {
         }
     }
 
-    /// The coupon that it acts on; `None` where it makes one, or is about an order.
-    pub const fn coupon(&self) -> Option<&Coupon> {
+    /// The coupon that it acts on now; `None` where it makes one, or is about an order's return.
+    pub fn coupon(&self) -> Option<&Coupon> {
         match self {
             Flow::Conversion(_) | Flow::Reversal(_) => None,
             Flow::Cancellation(flow) => Some(&flow.terms.coupon),
             Flow::Hold(flow) => Some(&flow.terms.coupon),
             Flow::Ending(flow) => Some(&flow.terms.coupon),
+            Flow::Placing(flow) => flow.coupon(),
         }
     }
 
@@ -216,6 +267,7 @@ impl Flow {
             Flow::Hold(flow) => flow.entry(),
             Flow::Ending(flow) => Some(flow.entry()),
             Flow::Reversal(_) => None,
+            Flow::Placing(flow) => flow.entry(),
         }
     }
 
@@ -253,6 +305,17 @@ impl Flow {
                 reversal::State::Ended { .. } => Told::Done,
                 reversal::State::Failed { .. } => Told::Failed,
             },
+            Flow::Placing(flow) => match &flow.state {
+                placing::State::Killing { .. }
+                | placing::State::Checking { .. }
+                | placing::State::Spending { .. }
+                | placing::State::Reviving { .. } => Told::Processing,
+                placing::State::Confirming { .. } | placing::State::InReview { .. } => {
+                    Told::Confirming
+                }
+                placing::State::Recording { .. } | placing::State::Ended => Told::Done,
+                placing::State::Failed { .. } => Told::Failed,
+            },
         }
     }
 
@@ -268,7 +331,7 @@ impl Flow {
                 _ => None,
             },
             Flow::Reversal(flow) => flow.balance(),
-            Flow::Hold(_) | Flow::Ending(_) => None,
+            Flow::Hold(_) | Flow::Ending(_) | Flow::Placing(_) => None,
         }
     }
 }

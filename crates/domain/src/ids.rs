@@ -75,14 +75,35 @@ impl Reference {
         }
     }
 
+    /// The reference of the spending of store credit that Kaeru holds.
+    pub fn of_spending(order: &OrderId) -> Self {
+        Self(format!("CREDIT-{order}"))
+    }
+
+    /// The reference of what a reversal gives back of that spending. Parts have one for each.
+    pub fn of_credit_return(order: &OrderId, part: u32) -> Self {
+        match part {
+            0 | 1 => Self(format!("ORDER-{order}-CREDIT")),
+            part => Self(format!("ORDER-{order}-CREDIT/{part}")),
+        }
+    }
+
     /// The reference of the deduction that a movement under this one gives back:
-    /// `CANCEL-{code}` and `ORDER-{order}-{code}` give back `COUPON-{code}`.
+    /// `CANCEL-{code}` and `ORDER-{order}-{code}` give back `COUPON-{code}`, and
+    /// `ORDER-{order}-CREDIT` gives back `CREDIT-{order}`.
     pub fn gives_back(&self) -> Option<Self> {
+        let whole = |text: &str| text.split_once('/').map_or(text, |(text, _)| text).to_owned();
         let code = match self.0.strip_prefix("CANCEL-") {
-            Some(code) => code,
-            None => self.0.strip_prefix("ORDER-")?.split_once('-')?.1,
+            Some(code) => whole(code),
+            None => {
+                let (order, of) = self.0.strip_prefix("ORDER-")?.split_once('-')?;
+                let of = whole(of);
+                if of == "CREDIT" {
+                    return Some(Self::of_spending(&OrderId::from(order)));
+                }
+                of
+            }
         };
-        let code = code.split_once('/').map_or(code, |(code, _)| code);
         (!code.is_empty()).then(|| Self(format!("COUPON-{code}")))
     }
 }
@@ -147,6 +168,10 @@ mod tests {
             ("CANCEL-70934-AC37DE-500", Some("COUPON-70934-AC37DE-500")),
             ("ORDER-1001-70934-AC37DE-500", Some("COUPON-70934-AC37DE-500")),
             ("ORDER-1001-70934-AC37DE-500/2", Some("COUPON-70934-AC37DE-500")),
+            ("ORDER-1001-CREDIT", Some("CREDIT-1001")),
+            ("ORDER-1001-CREDIT/2", Some("CREDIT-1001")),
+            ("ORDER-1001-CREDIT-7", Some("COUPON-CREDIT-7")),
+            ("CREDIT-1001", None),
             ("COUPON-70934-AC37DE-500", None),
             ("ORDER-1001", None),
             ("CANCEL-", None),

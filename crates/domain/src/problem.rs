@@ -40,6 +40,14 @@ pub enum Problem {
     CreditExpired,
     /// So much needs a second person.
     ApprovalNeeded,
+    /// The customer's store credit does not suffice.
+    InsufficientCredit,
+    /// There is an order of that id already.
+    OrderExists,
+    /// The coupon is another customer's.
+    CouponNotTheirs,
+    /// Longer, the credit would become a prepaid payment instrument.
+    PaidLotTooLong,
 }
 
 impl Problem {
@@ -67,6 +75,10 @@ impl Problem {
             Problem::OrderAlreadyCancelled => "order-already-cancelled",
             Problem::CreditExpired => "credit-expired",
             Problem::ApprovalNeeded => "approval-needed",
+            Problem::InsufficientCredit => "insufficient-credit",
+            Problem::OrderExists => "order-exists",
+            Problem::CouponNotTheirs => "coupon-not-theirs",
+            Problem::PaidLotTooLong => "paid-lot-too-long",
         }
     }
 

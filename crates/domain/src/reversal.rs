@@ -208,6 +208,7 @@ impl Reversal {
                 let next = State::Following { job: job.clone(), since: now, told: false };
                 to(next, "cancel_accepted", closed(told, reason))
             }
+            Input::Due if self.cancels_here() => self.cancelled(vec![], now),
             Input::Done => self.cancelled(closed(told, reason), now),
             Input::Unclear if !maybe => {
                 to(State::Cancelling { maybe: true, told }, "cancel_unclear", vec![])
@@ -402,6 +403,13 @@ impl Reversal {
         now: At,
     ) -> Next {
         let item = done.len();
+        let outcome = match (self.current(), outcome) {
+            (Some(Item::OwnCredit { amount, expiry, .. }), Outcome::Moved(_)) => {
+                let honoured = expiry.requested.or(expiry.original);
+                Outcome::Credited { minor: amount.minor, transaction: None, honoured }
+            }
+            (_, outcome) => outcome,
+        };
         if let Outcome::Moved(moved) = outcome
             && let Some(order) = self.order()
         {

@@ -25,6 +25,8 @@ pub enum Act {
     Approve,
     /// Give points, take some by hand, make a lot good for longer.
     Grant,
+    /// Write down an order of another channel, with what pays for it.
+    PlaceOrder,
     /// Settle a review.
     Settle,
     /// Bulk runs.
@@ -41,11 +43,12 @@ pub enum Act {
 }
 
 /// The least role for each act.
-const LEAST: [(Act, Role); 11] = [
+const LEAST: [(Act, Role); 12] = [
     (Act::See, Role::Viewer),
     (Act::Cancel, Role::StoreManager),
     (Act::Approve, Role::StoreManager),
     (Act::Grant, Role::EcAdmin),
+    (Act::PlaceOrder, Role::EcAdmin),
     (Act::Settle, Role::EcAdmin),
     (Act::Bulk, Role::EcAdmin),
     (Act::Export, Role::EcAdmin),
@@ -113,6 +116,7 @@ mod tests {
             (Cancel, false, true, true, true),
             (Approve, false, true, true, true),
             (Grant, false, false, true, true),
+            (PlaceOrder, false, false, true, true),
             (Settle, false, false, true, true),
             (Bulk, false, false, true, true),
             (Export, false, false, true, true),

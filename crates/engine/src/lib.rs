@@ -138,7 +138,8 @@ impl Engine {
         let step = row.flow.step(input, now)?;
         let flow = step.next;
         let pending = flow.pending();
-        let tries = if same_effect(before, pending) { row.tries } else { 0 };
+        let same = same_effect(before, pending) && row.flow.part() == flow.part();
+        let tries = if same { row.tries } else { 0 };
         let due_at = match pending {
             Pending::Effect(_) => Some(renewed(row.due_at, now)),
             Pending::Timer(at) => Some(at),

@@ -4,11 +4,12 @@
 use crate::store::{Begun, Commit, Committed, Guard, Request, Row, Start, Store, StoreError};
 use async_trait::async_trait;
 use domain::{
-    At, Code, CustomerId, Fact, Flow, FlowId, NodeId, Points, Problem, Reference, Reversal, ShopId,
-    Terms,
+    At, Code, CustomerId, Fact, Flow, FlowId, NodeId, OrderId, Placing, Points, Problem, Reference,
+    Reversal, ShopId, Terms,
     coupon::Status,
     effect::{Notice, Reason},
     flow::Told,
+    placing,
     reversal::Outcome,
 };
 use std::{
@@ -31,6 +32,8 @@ pub struct Books {
     pub notices: Vec<(FlowId, Notice)>,
     /// What reversals have promised, by reference: by whom, and whether it is back.
     pub promises: BTreeMap<(ShopId, Reference), (FlowId, bool)>,
+    /// Orders of other channels: by which flow, and whether they count.
+    pub orders: BTreeMap<(ShopId, OrderId), (FlowId, bool)>,
     /// Shopify's numbers of the credits that were given.
     pub credits: BTreeMap<(ShopId, u64), FlowId>,
 }
@@ -94,6 +97,7 @@ impl Store for MemoryStore {
                 books.take_coupon(start.id, terms, from, *to)
             }
             (Guard::Revert, Flow::Reversal(flow), _) => books.promise(start.id, flow),
+            (Guard::Place, Flow::Placing(flow), _) => books.place(start.id, flow),
             _ => return Err(StoreError("the guard is another flow's".to_owned())),
         };
         if let Some(refused) = refused {
@@ -227,6 +231,25 @@ impl Books {
         None
     }
 
+    /// Takes the order's id and its coupons, all or none.
+    fn place(&mut self, flow: FlowId, of: &Placing) -> Option<Begun> {
+        let Placing { terms, .. } = of;
+        let order = (terms.shop.clone(), terms.order.clone());
+        if self.orders.contains_key(&order) {
+            return Some(Begun::Refused(Problem::OrderExists));
+        }
+        let before = self.coupons.clone();
+        for coupon in &terms.coupons {
+            let taken = self.take_coupon(flow, &coupon.terms, &[Status::Active], Status::Used);
+            if taken.is_some() {
+                self.coupons = before;
+                return taken;
+            }
+        }
+        self.orders.insert(order, (flow, of.counts()));
+        None
+    }
+
     /// Promises the items to the flow, or says why not.
     fn promise(&mut self, flow: FlowId, of: &Reversal) -> Option<Begun> {
         let (shop, order) = (&of.terms.shop, &of.terms.order);
@@ -285,7 +308,37 @@ impl Books {
                     self.credits.insert((shop, *transaction), row.id);
                 }
             }
-            fact => self.apply_to_coupon(row, fact),
+            fact => match row.flow.placing() {
+                Some(flow) => self.apply_to_order(row.id, &flow.terms, fact),
+                None => self.apply_to_coupon(row, fact),
+            },
+        }
+    }
+
+    fn apply_to_order(&mut self, flow: FlowId, terms: &placing::Terms, fact: &Fact) {
+        let order = (terms.shop.clone(), terms.order.clone());
+        let mut change = |place: usize, to: &dyn Fn(&mut Coupon)| {
+            let code = terms.coupons.get(place).map(|coupon| coupon.terms.code.clone());
+            let key = code.map(|code| (terms.shop.clone(), code));
+            if let Some(coupon) = key.and_then(|key| self.coupons.get_mut(&key)) {
+                to(coupon);
+            }
+        };
+        match fact {
+            Fact::CouponFreed { coupon } => change(*coupon, &|of| of.status = Status::Active),
+            Fact::CouponUsed { coupon, order } => {
+                change(*coupon, &|of| of.used_in = Some(order.clone().unwrap_or_default()));
+            }
+            Fact::OrderPlaced => {
+                for place in 0..terms.coupons.len() {
+                    change(place, &|of| of.used_in = Some(terms.order.to_string()));
+                }
+                self.orders.insert(order, (flow, true));
+            }
+            Fact::OrderDropped => {
+                self.orders.remove(&order);
+            }
+            _ => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use domain::{
     At, Coupon, CustomerId, Money, NodeId, OrderId, Points, PosId, Reference, Refusal, ShopId,
-    Terms, coupon::Entry, effect::Moved, reversal::Cancel,
+    Terms, coupon::Entry, effect::Moved, flow::Book, reversal::Cancel,
 };
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -184,6 +184,18 @@ pub struct Peers {
     pub points: Arc<dyn PointsBook>,
     pub coupons: Arc<dyn Coupons>,
     pub orders: Arc<dyn Orders>,
+    /// Store credit that Kaeru itself holds, in minor units, where the shop has such.
+    pub credits: Option<Arc<dyn PointsBook>>,
+}
+
+impl Peers {
+    /// The book that the movement is made in. `None`: the shop has no such.
+    pub fn book(&self, book: Book) -> Option<&dyn PointsBook> {
+        match book {
+            Book::Points => Some(&*self.points),
+            Book::Credit => self.credits.as_deref(),
+        }
+    }
 }
 
 /// The peers of every shop that is configured.

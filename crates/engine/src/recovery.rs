@@ -16,7 +16,7 @@
 
 use crate::{
     Engine,
-    ports::{Answer, Found, Movement, Peers, PointsOrder, Recovery, Usage, Why},
+    ports::{Answer, Found, Movement, Peers, PointsBook, PointsOrder, Recovery, Usage, Why},
     store::Row,
 };
 use domain::{
@@ -80,7 +80,8 @@ impl Outcome {
 
 /// Calls that only flows with a coupon behind them make.
 async fn about_coupon(peers: &Peers, row: &Row, effect: Effect, fresh: bool) -> Outcome {
-    let Some(terms) = row.flow.terms() else { return nothing_to_send() };
+    let under_way = || row.flow.coupon().map(|coupon| &coupon.terms);
+    let Some(terms) = row.flow.terms().or_else(under_way) else { return nothing_to_send() };
     let limit = effect.policy().limit;
     match effect {
         Effect::Create { check } => {
@@ -185,7 +186,10 @@ impl Engine {
         fresh: bool,
         limit: Duration,
     ) -> Outcome {
-        let recovery = peers.points.recovery();
+        let Some(book) = peers.book(order.book) else {
+            return Outcome::Input(Input::Parked(Reason::LookUpDown));
+        };
+        let recovery = book.recovery();
         let patience = match recovery {
             Recovery::Review => return Outcome::Input(Input::Parked(Reason::NoLookUp)),
             Recovery::LookUp { horizon } => horizon,
@@ -203,7 +207,7 @@ impl Engine {
                 return Outcome::Input(Input::Parked(Reason::LookUpDown));
             }
             Recovery::Replay { .. } => replay(peers, order, limit).await,
-            _ => look_up(peers, order, limit).await,
+            _ => look_up(book, order, limit).await,
         };
         match seen {
             Seen::Settled(input) => Outcome::Input(input),
@@ -341,17 +345,16 @@ async fn move_points(peers: &Peers, order: &Order<'_>, limit: Duration) -> Answe
         return Answer::Refused(Refusal::Other("not_a_number_of_points".to_owned()));
     };
     let sent = PointsOrder {
-        customer: order.customer,
+        customer: &order.customer,
         points,
         reference: &order.reference,
         reason: order.reason,
         expires_at: order.expires_at,
     };
-    if order.points < 0 {
-        peers.points.deduct(sent, limit).await
-    } else {
-        peers.points.add(sent, limit).await
-    }
+    let Some(book) = peers.book(order.book) else {
+        return Answer::Refused(Refusal::Other("no_such_book".to_owned()));
+    };
+    if order.points < 0 { book.deduct(sent, limit).await } else { book.add(sent, limit).await }
 }
 
 /// Deactivates a coupon that may stay alive if this is surely refused.
@@ -391,8 +394,8 @@ async fn replay(peers: &Peers, order: &Order<'_>, limit: Duration) -> Seen {
     }
 }
 
-async fn look_up(peers: &Peers, order: &Order<'_>, limit: Duration) -> Seen {
-    match peers.points.find(order.customer, &order.reference, limit).await {
+async fn look_up(book: &dyn PointsBook, order: &Order<'_>, limit: Duration) -> Seen {
+    match book.find(&order.customer, &order.reference, limit).await {
         Answer::Done(found) => match found.as_slice() {
             [] => Seen::Absent,
             [Movement { points, balance }] if *points == order.points => {

@@ -62,6 +62,9 @@ pub enum Guard {
     /// An act on a coupon: it stands in one of `from`, and no other flow works on it. It stands in
     /// `to` from then on.
     Take { from: Vec<Status>, to: Status },
+    /// An order of another channel: there is none of that id, and each of its coupons is active
+    /// and nobody else's to work on. They stand as used from then on.
+    Place,
     /// A reversal: nothing else works on the order, what its items promise is promised to nobody
     /// else, and no other reversal gives credit to the customer.
     Revert,

@@ -16,7 +16,7 @@ use crate::{
 };
 
 use anyhow::Context;
-use domain::{At, CustomerId, FlowId, Points, ShopId, flow::Told, rules::Rules};
+use domain::{At, CustomerId, FlowId, Points, ShopId, flow::Told, ledger::Unit, rules::Rules};
 use engine::{
     Engine, Observer,
     ports::{Clock, Peers, PointsBook, Ports},
@@ -65,6 +65,8 @@ pub struct Shop {
     pub peers: Peers,
     /// Where Kaeru itself holds the points.
     pub builtin: Option<Arc<Book>>,
+    /// Store credit that Kaeru itself holds, where the shop has such.
+    pub credits: Option<Arc<Book>>,
 }
 
 pub struct App {
@@ -270,6 +272,7 @@ pub fn open_shop(
         points::Settings::Builtin(settings) => {
             let book = Arc::new(Book {
                 shop: config.id.clone(),
+                unit: Unit::Points,
                 zone: config.zone.clone(),
                 settings,
                 database: database.clone(),
@@ -279,6 +282,17 @@ pub fn open_shop(
             book
         }
     };
+    let credits = config.credits.map(|settings| {
+        Arc::new(Book {
+            shop: config.id.clone(),
+            unit: Unit::Credit(config.rules.rate.currency()),
+            zone: config.zone.clone(),
+            settings,
+            database: database.clone(),
+            clock: clock.clone(),
+        })
+    });
+    let own = credits.as_ref().map(|book| Arc::clone(book) as Arc<dyn PointsBook>);
     let coupons: Arc<Shopify> = Arc::clone(&shopify);
     let orders: Arc<Shopify> = Arc::clone(&shopify);
     Shop {
@@ -293,8 +307,9 @@ pub fn open_shop(
         jwt_secret: config.jwt_secret,
         webhook_secrets: config.webhook_secrets,
         shopify,
-        peers: Peers { points, coupons, orders },
+        peers: Peers { points, coupons, orders, credits: own },
         builtin,
+        credits,
     }
 }
 

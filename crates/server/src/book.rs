@@ -26,9 +26,11 @@ pub struct Settings {
     pub token: Option<SecretString>,
 }
 
-/// The points of one shop's customers, held by Kaeru.
+/// The points of one shop's customers, or their store credit, held by Kaeru.
 pub struct Book {
     pub shop: ShopId,
+    /// Points, or store credit in the shop's currency.
+    pub unit: Unit,
     pub zone: TimeZone,
     pub settings: Settings,
     pub database: Database,
@@ -47,7 +49,7 @@ pub struct Wanted<'a> {
 }
 
 /// References that Kaeru gives itself: no till may use them.
-const OURS: [&str; 5] = ["EXPIRE-", "GRANT-", "EXTEND-", "OPENING-", "MERGE-"];
+const OURS: [&str; 6] = ["EXPIRE-", "GRANT-", "EXTEND-", "OPENING-", "MERGE-", "CREDIT-"];
 
 /// Whether only Kaeru itself gives such references.
 pub fn is_ours(reference: &Reference) -> bool {
@@ -61,7 +63,7 @@ pub fn last_second(now: At, days: u16, zone: &TimeZone) -> At {
 
 impl Book {
     pub fn holder(&self, customer: &PosId) -> Holder {
-        Holder { shop: self.shop.clone(), unit: Unit::Points, id: customer.clone() }
+        Holder { shop: self.shop.clone(), unit: self.unit, id: customer.clone() }
     }
 
     pub fn now(&self) -> At {

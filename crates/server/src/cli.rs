@@ -283,6 +283,10 @@ remind_days = [30, 7]
 shopify_reverts = "3s"
 partial_refunds = "pro_rata"
 
+[shop.credits]
+kind = "builtin"
+valid_days = 365
+
 [shop.customers]
 jwt_secret = "{secret}"
 "#,

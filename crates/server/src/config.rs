@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+mod credits;
 mod oidc;
 mod points;
 mod reversals;
@@ -88,6 +89,7 @@ pub struct ShopFile {
     pub locale: String,
     pub shopify: ShopifyFile,
     pub points: points::PointsFile,
+    pub credits: Option<credits::CreditsFile>,
     #[serde(default)]
     pub rules: RulesFile,
     #[serde(default)]
@@ -189,6 +191,8 @@ pub struct ShopConfig {
     pub webhook_secrets: Vec<SecretString>,
     pub shopify: crate::shopify::Settings,
     pub points: crate::points::Settings,
+    /// How store credit lives that Kaeru itself holds; `None`: it holds none.
+    pub credits: Option<crate::book::Settings>,
 }
 
 /// Everything, checked.
@@ -349,6 +353,7 @@ fn check_shop(shop: ShopFile) -> anyhow::Result<ShopConfig> {
         linger: crate::shopify::Linger::default(),
     };
     let points = points::check(shop.points).context("points")?;
+    let credits = shop.credits.as_ref().map(credits::check).transpose().context("credits")?;
     let reversals = reversals::check(&shop.reversals).context("reversals")?;
     let id = ShopId(shop.id);
     let (domain, locale) = (shop.domain, shop.locale);
@@ -365,6 +370,7 @@ fn check_shop(shop: ShopFile) -> anyhow::Result<ShopConfig> {
         webhook_secrets,
         shopify,
         points,
+        credits,
     })
 }
 

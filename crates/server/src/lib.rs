@@ -17,6 +17,8 @@ pub mod merge;
 pub mod oidc;
 pub mod orders;
 mod outcome;
+mod own_credit;
+pub mod own_orders;
 pub mod points;
 pub mod reconcile;
 pub mod reversals;

@@ -38,6 +38,11 @@ pub async fn carry_out(
             ledger::merge(&app.database, from, to, app.now(), shop.zone.clone()).await?;
         }
     }
+    if let Some(book) = &shop.credits {
+        let holder = |id: CustomerId| book.holder(&PosId(id.to_string()));
+        let (from, to) = (holder(gone), holder(kept));
+        ledger::merge(&app.database, from, to, app.now(), shop.zone.clone()).await?;
+    }
     person::became(&app.database, &shop.id, gone, kept, entry).await?;
     app.memory.forget_balance(&shop.id, gone);
     app.memory.forget_balance(&shop.id, kept);

@@ -3,7 +3,7 @@
 use crate::{
     acts::{self, Begin, Declined},
     app::{App, Shop},
-    ids, orders,
+    ids, orders, own_credit,
     store::{
         order_lists::{self, Found},
         orders::{SHOPIFY, Status, worth},
@@ -112,10 +112,13 @@ pub async fn begin(
     }
     let now = app.now();
     let refunds = wish.cancel.is_none() && !is_cancelled(&found);
-    let items = items(&found, &wish, refunds, now)?;
-    if found.listed.channel != SHOPIFY && wish.cancel.is_some() {
-        return Err(Declined::Problem(Problem::OrderNotCancellable));
-    }
+    let own = match refunds {
+        true => vec![],
+        false => own_credit::coming_back(app, shop, &found, &wish, now).await?,
+    };
+    let items = items(&found, &wish, refunds, own, now)?;
+    let here = found.listed.channel != SHOPIFY;
+    let cancel = wish.cancel.clone().map(|cancel| Cancel { here, ..cancel });
     if items.is_empty() && wish.cancel.is_none() {
         return Err(Declined::Problem(why_nothing(&found, &wish)));
     }
@@ -127,7 +130,7 @@ pub async fn begin(
         placed_at: found.listed.created_at,
         reverts_by: found.listed.cancelled_at.unwrap_or(now).plus(shop.reversals.shopify_reverts),
         by: wish.by,
-        cancel: wish.cancel,
+        cancel,
         refunds,
         items,
         notify: wish.notify,
@@ -201,10 +204,17 @@ fn whose(found: &Found) -> Option<CustomerId> {
 }
 
 /// `refunds`: the order stands, and what its refunds make due comes back. Of store credit nothing
-/// does then: whoever refunds decides at Shopify how much of it is.
-fn items(found: &Found, wish: &Wish, refunds: bool, now: At) -> Result<Vec<Item>, Declined> {
+/// does then: whoever refunds decides at Shopify how much of it is. `own`: of credit that Kaeru
+/// holds.
+fn items(
+    found: &Found,
+    wish: &Wish,
+    refunds: bool,
+    own: Vec<Item>,
+    now: At,
+) -> Result<Vec<Item>, Declined> {
     let open_of = if refunds { due_points } else { open_points };
-    let mut items = Vec::new();
+    let mut items = own;
     for coupon in found.coupons.iter().filter(|_| wish.points) {
         let points = Points::new(open_of(coupon)).filter(|points| points.get() > 0);
         let Some(points) = points else { continue };
@@ -218,7 +228,8 @@ fn items(found: &Found, wish: &Wish, refunds: bool, now: At) -> Result<Vec<Item>
             });
         }
     }
-    for credit in found.credits.iter().filter(|_| wish.credits && !refunds) {
+    let of_shopify = wish.credits && !refunds && found.listed.channel == SHOPIFY;
+    for credit in found.credits.iter().filter(|_| of_shopify) {
         // What Shopify gives back meanwhile is looked at again before any is sent.
         if open_credit(credit) == 0 {
             continue;

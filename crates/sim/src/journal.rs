@@ -95,7 +95,7 @@ fn reverting(flow: u128, of: &Reversal) -> Entry {
     for item in &of.terms.items {
         match item {
             Item::Points { code: of, .. } => code = of.to_string(),
-            Item::Credit { .. } => credit = true,
+            Item::Credit { .. } | Item::OwnCredit { .. } => credit = true,
             Item::Earned { points, .. } => earned = points.get(),
         }
     }
@@ -105,7 +105,7 @@ fn reverting(flow: u128, of: &Reversal) -> Entry {
 
 fn deed(flow: &Flow) -> Option<Deed> {
     Some(match flow {
-        Flow::Conversion(_) | Flow::Reversal(_) => return None,
+        Flow::Conversion(_) | Flow::Reversal(_) | Flow::Placing(_) => return None,
         Flow::Cancellation(flow) => Deed::Cancel { refund: flow.terms.refund },
         Flow::Hold(flow) => match flow.terms.act {
             hold::Act::Hold => Deed::Hold,

@@ -149,9 +149,10 @@ pub(crate) fn below(mutant: Mutant, store: Arc<dyn Store>) -> Arc<dyn Store> {
 pub(crate) fn peers(mutant: Mutant, world: &Arc<World>) -> Peers {
     if ports::is_here(mutant) || orders::is_here(mutant) {
         let wrong = Arc::new(ports::Wrong::new(Arc::clone(world), mutant));
-        Peers { points: Arc::clone(&wrong) as _, coupons: Arc::clone(&wrong) as _, orders: wrong }
+        let (points, coupons) = (Arc::clone(&wrong) as _, Arc::clone(&wrong) as _);
+        Peers { points, coupons, orders: wrong, credits: None }
     } else {
         let (points, coupons) = (Arc::clone(world) as _, Arc::clone(world) as _);
-        Peers { points, coupons, orders: Arc::clone(world) as _ }
+        Peers { points, coupons, orders: Arc::clone(world) as _, credits: None }
     }
 }

@@ -372,7 +372,7 @@ fn reversal_terms(placed: &Placed, order: &world_orders::Order, now: At) -> reve
     }
     let from = if order.cancelled { order.cancelled_at } else { now };
     let why = reversal::Why::Customer;
-    let cancel = reversal::Cancel { reason: why, restock: true, note: None };
+    let cancel = reversal::Cancel { reason: why, restock: true, note: None, here: false };
     reversal::Terms {
         shop: shop(),
         customer: CustomerId(order.customer),

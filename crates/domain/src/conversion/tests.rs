@@ -102,7 +102,12 @@ impl Sum {
                 Fact::ReviewClosed(_) => self.reviews -= 1,
                 Fact::Alert(_) => {}
                 Fact::KeyReleased => self.keys += 1,
-                Fact::Coupon(_) | Fact::Used { .. } => panic!("{fact:?} is another flow's"),
+                Fact::Coupon(_)
+                | Fact::Used { .. }
+                | Fact::OrderPlaced
+                | Fact::OrderDropped
+                | Fact::CouponFreed { .. }
+                | Fact::CouponUsed { .. } => panic!("{fact:?} is another flow's"),
                 Fact::Notify(_)
                 | Fact::OrderCancelled
                 | Fact::ItemEnded { .. }

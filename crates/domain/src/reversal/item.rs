@@ -41,12 +41,15 @@ impl Why {
     }
 }
 
-/// The order is to be cancelled at Shopify first.
+/// The order is to be cancelled first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cancel {
     pub reason: Why,
     pub restock: bool,
     pub note: Option<String>,
+    /// An order of another channel: it is cancelled by saying so, not at Shopify.
+    #[serde(default)]
+    pub here: bool,
 }
 
 /// When something ran out, and when it will. Each stays as it was found.
@@ -100,6 +103,15 @@ pub enum Item {
         amount: Money,
         expiry: Expiry,
     },
+    /// What store credit that Kaeru itself holds paid: back to the lots that it came from.
+    OwnCredit {
+        /// Who holds it.
+        holder: PosId,
+        amount: Money,
+        /// The first return of this payment is 1; parts of it count on.
+        part: u32,
+        expiry: Expiry,
+    },
     /// What the order had earned goes.
     Earned { pos_id: PosId, points: Points },
 }
@@ -124,6 +136,7 @@ pub enum Outcome {
 }
 
 impl Item {
+    /// Whether Shopify holds it.
     pub const fn is_credit(&self) -> bool {
         matches!(self, Item::Credit { .. })
     }
@@ -133,6 +146,7 @@ impl Item {
         match self {
             Item::Points { code, part, .. } => Reference::of_reversal(order, code, *part),
             Item::Credit { payment, .. } => Reference(format!("ORDER-{order}-CREDIT-{payment}")),
+            Item::OwnCredit { part, .. } => Reference::of_credit_return(order, *part),
             Item::Earned { .. } => Reference(format!("ORDER-{order}-EARNED")),
         }
     }

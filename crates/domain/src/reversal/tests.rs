@@ -29,7 +29,7 @@ fn earned(count: i64) -> Item {
 }
 
 fn reversal(cancel: bool, items: Vec<Item>) -> Reversal {
-    let wish = Cancel { reason: Why::Customer, restock: true, note: None };
+    let wish = Cancel { reason: Why::Customer, restock: true, note: None, here: false };
     Reversal::accept(Terms {
         shop: ShopId::from("main"),
         customer: CustomerId(12345),

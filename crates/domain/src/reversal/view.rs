@@ -3,10 +3,11 @@
 use super::{Item, Outcome, Reversal, State};
 use crate::{
     effect::{Effect, Pending},
-    flow::Order,
+    flow::{Book, Order},
     points::Points,
     time::At,
 };
+use std::borrow::Cow;
 
 impl Reversal {
     /// What came of the first items.
@@ -20,6 +21,11 @@ impl Reversal {
             | State::InReview { done, .. }
             | State::Ended { done } => done,
         }
+    }
+
+    /// Whether the order is another channel's, and cancelled by saying so.
+    pub fn cancels_here(&self) -> bool {
+        self.terms.cancel.as_ref().is_some_and(|cancel| cancel.here)
     }
 
     /// Shopify's job that cancels the order.
@@ -70,6 +76,7 @@ impl Reversal {
     pub fn pending(&self) -> Pending {
         let credit = self.current().is_some_and(Item::is_credit);
         match &self.state {
+            State::Cancelling { .. } if self.cancels_here() => Pending::Timer(self.terms.at),
             State::Cancelling { maybe, .. } => {
                 Pending::Effect(Effect::CancelOrder { maybe: *maybe })
             }
@@ -114,14 +121,24 @@ impl Reversal {
         let reference = item.reference(&self.terms.order);
         match item {
             Item::Points { pos_id, points, expiry, .. } => Some(Order {
-                customer: pos_id,
+                book: Book::Points,
+                customer: Cow::Borrowed(pos_id),
                 points: points.get(),
                 reference,
                 reason: "Refund due to order cancellation",
                 expires_at: expiry.requested,
             }),
+            Item::OwnCredit { holder, amount, expiry, .. } => Some(Order {
+                book: Book::Credit,
+                customer: Cow::Borrowed(holder),
+                points: amount.minor,
+                reference,
+                reason: "Refund due to order cancellation",
+                expires_at: expiry.requested,
+            }),
             Item::Earned { pos_id, points } => Some(Order {
-                customer: pos_id,
+                book: Book::Points,
+                customer: Cow::Borrowed(pos_id),
                 points: -points.get(),
                 reference,
                 reason: "Order cancelled: points earned by it",

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use domain::{
     At, PosId, Reference, ShopId,
-    ledger::{Account, Counter, Funding, Wish},
+    ledger::{Account, Counter, Funding, Unit, Wish},
 };
 use engine::ports::Clock;
 use futures::{StreamExt, stream};
@@ -108,8 +108,8 @@ pub async fn run(command: Import) -> anyhow::Result<()> {
         return Ok(());
     }
     let database = Database::open_beside(&config.database, now).await?;
-    let clock = SharedClock::default();
-    let book = Book { shop: id.clone(), zone: shop.zone, settings, database, clock };
+    let (clock, unit) = (SharedClock::default(), Unit::Points);
+    let book = Book { shop: id.clone(), unit, zone: shop.zone, settings, database, clock };
     let report = bring(&command.file, &book, now).await?;
     let ((new, new_points), (old, old_points)) = (report.new, report.known);
     println!("{new} rows with {new_points} points were imported");

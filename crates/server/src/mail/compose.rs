@@ -111,6 +111,7 @@ pub async fn about(app: &App, mail: &Mail) -> Option<String> {
         Flow::Conversion(flow) => Some(flow.terms.code.to_string()),
         Flow::Cancellation(flow) => Some(flow.terms.coupon.terms.code.to_string()),
         Flow::Reversal(flow) => Some(flow.terms.name),
+        Flow::Placing(flow) => Some(flow.terms.name),
         Flow::Hold(_) | Flow::Ending(_) => None,
     }
 }

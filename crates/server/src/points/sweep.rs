@@ -22,7 +22,7 @@ const ANSWERS_AGE_US: i64 = 7 * 86_400_000_000;
 
 /// Until the service stops.
 pub async fn run(app: Arc<App>) {
-    if app.shops.values().all(|shop| shop.builtin.is_none()) {
+    if app.shops.values().all(|shop| shop.builtin.is_none() && shop.credits.is_none()) {
         return;
     }
     while !app.stopping.load(Ordering::Relaxed) {

@@ -1,7 +1,7 @@
 //! What a transition changes beside the flow's own row, as statements. Each changes one row.
 
 use super::{
-    reversals, sql,
+    placing, reversals, sql,
     tx::{DbError, Statement, Value, number, values},
 };
 use domain::{At, Fact, Flow, Terms, coupon::Status};
@@ -51,6 +51,7 @@ pub fn write<'a>(
         }
         Fact::KeyReleased => run(sql::KEY_RELEASE, &values![row.id]),
         fact => match (&row.flow, row.flow.terms()) {
+            (Flow::Placing(flow), _) => placing::write_fact(statements, &flow.terms, fact)?,
             (Flow::Reversal(flow), _) => reversals::write_fact(statements, row, flow, fact, at)?,
             (_, Some(terms)) => about_coupon(statements, terms, fact, at)?,
             (_, None) => {}

@@ -1,7 +1,7 @@
 //! The journal: how flows begin, move and are claimed, each as one transaction.
 
 use super::{
-    Database, audit, facts, reversals, rows, sql,
+    Database, audit, facts, placing, reversals, rows, sql,
     tx::{DbError, Dialect, End, Line, Statement, Tx, Value, Work, number, values},
 };
 use async_trait::async_trait;
@@ -178,6 +178,10 @@ impl Work for Begin {
                 reserve(tx, start, *daily_limit, *balance).await?
             }
             Guard::Take { from, to } => take(tx, start, from, *to).await?,
+            Guard::Place => match start.flow.placing() {
+                Some(flow) => placing::take(tx, start.id, flow, start.now).await?,
+                None => return Err(foreign(start)),
+            },
             Guard::Revert => match start.flow.reversal() {
                 Some(flow) => reversals::take(tx, start.id, flow).await?,
                 None => return Err(foreign(start)),
@@ -235,6 +239,12 @@ fn audited(start: &Start) -> audit::Entry {
             serde_json::json!({"customer": customer, "order": flow.terms.order,
                 "items": flow.terms.items})
         }
+        Flow::Placing(flow) => {
+            let of = &flow.terms;
+            let codes: Vec<_> = of.coupons.iter().map(|coupon| &coupon.terms.code).collect();
+            serde_json::json!({"customer": customer, "order": of.order, "channel": of.channel,
+                "total": of.total, "coupons": codes, "credit": of.credit})
+        }
         flow => {
             let points = flow.terms().map(|terms| terms.points.get());
             serde_json::json!({"customer": customer, "points": points})
@@ -257,6 +267,9 @@ fn audited(start: &Start) -> audit::Entry {
             ending::End::Used => (Actor::System, "coupon.used", None, None),
             ending::End::Expired => (Actor::System, "coupon.expire", None, None),
         },
+        Flow::Placing(flow) => {
+            (flow.terms.by.clone(), "order.place", None, flow.terms.note.clone())
+        }
         Flow::Reversal(flow) => match &flow.terms.cancel {
             Some(cancel) => {
                 let why = cancel.reason.as_str().to_owned();
@@ -338,7 +351,32 @@ async fn take<T: Tx>(
     to: Status,
 ) -> Result<Option<Begun>, DbError> {
     let terms = start.flow.terms().ok_or_else(|| foreign(start))?;
+    let ended = match &start.flow {
+        Flow::Ending(flow) => Some(flow.terms.at),
+        _ => None,
+    };
     let (shop, code) = (terms.shop.as_str(), terms.code.as_str());
+    take_coupon(tx, &Taking { shop, code, from, to, ended }, start.id, start.now).await
+}
+
+/// A coupon that an act wants: standing in one of `from`, in `to` from then on.
+pub struct Taking<'a> {
+    pub shop: &'a str,
+    pub code: &'a str,
+    pub from: &'a [Status],
+    pub to: Status,
+    /// Where the act is its end.
+    pub ended: Option<At>,
+}
+
+/// Takes it; or says why not.
+pub async fn take_coupon<T: Tx>(
+    tx: &mut T,
+    of: &Taking<'_>,
+    act: FlowId,
+    now: At,
+) -> Result<Option<Begun>, DbError> {
+    let Taking { shop, code, from, to, ended } = *of;
     // Locked first: an update that waited for another act's transaction would look for open flows
     // as they were before it.
     let found = tx.locked(sql::COUPON_STATUS, &values![shop, code]).await?;
@@ -348,11 +386,7 @@ async fn take<T: Tx>(
         Some(status) => return Ok(Some(Begun::Refused(status.objection()))),
         None => return Ok(Some(Begun::Refused(Problem::CouponBusy))),
     };
-    let ended = match &start.flow {
-        Flow::Ending(flow) => Some(flow.terms.at),
-        _ => None,
-    };
-    let values = values![shop, code, status.as_str(), to.as_str(), start.id, start.now, ended];
+    let values = values![shop, code, status.as_str(), to.as_str(), act, now, ended];
     let taken = tx.run(&[Statement { sql: sql::COUPON_TAKE, values: values.to_vec() }]).await?;
     Ok((taken == 0).then_some(Begun::Refused(Problem::CouponBusy)))
 }
@@ -386,7 +420,10 @@ impl Work for Apply {
         }
         match tx.run(&statements).await? {
             0 => Ok(End::RollBack(Committed::LeaseLost)),
-            all if all == statements.len() => Ok(End::Commit(Committed::Yes)),
+            all if all == statements.len() => {
+                placing::look_after(tx, row, &commit.facts, commit.at).await?;
+                Ok(End::Commit(Committed::Yes))
+            }
             index => Err(DbError::Failed(format!(
                 "flow {}: a statement found not its one row: {}",
                 row.id, statements[index].sql

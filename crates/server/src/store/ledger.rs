@@ -17,7 +17,7 @@ use super::{
 use crate::clock::SharedClock;
 use domain::{
     Actor, At, PosId, Reference, ShopId,
-    ledger::{Account, Counter, Declined, Funding, IfExpired, Posted, Unit, Wish},
+    ledger::{Account, Counter, Declined, Funding, IfExpired, Posted, Taken, Unit, Wish},
 };
 use engine::{ports::Clock, store::StoreError};
 use jiff::tz::TimeZone;
@@ -270,6 +270,17 @@ impl Work for Find {
         rows::lock(tx, &self.holder, At(0)).await?;
         Ok(End::RollBack(rows::of_account(tx, &self.holder, &self.reference).await?))
     }
+}
+
+/// What the spending under the reference took from each lot and has not come back, in the order of
+/// the spending; and how often some of it has come back.
+pub async fn taken(
+    database: &Database,
+    holder: &Holder,
+    of: &Reference,
+) -> Result<(Vec<Taken>, u32), StoreError> {
+    let (lines, returns) = rows::taken_beside(database, holder, of).await?;
+    Ok((lines, u32::try_from(returns).unwrap_or(u32::MAX)))
 }
 
 /// Takes out of one account what is no longer good, and says how much that was.

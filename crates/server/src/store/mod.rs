@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod backup;
 pub mod coupons;
+pub mod credits;
 pub mod customers;
 pub mod expiry;
 pub mod export;
@@ -24,6 +25,7 @@ pub mod outbox;
 pub mod overview;
 pub mod people;
 pub mod person;
+mod placing;
 mod postgres;
 pub mod reads;
 pub mod reconcile;

@@ -75,6 +75,9 @@ pub const REVERT_STATUS: &str = "UPDATE orders SET revert_status = (SELECT CASE 
 /// Whether some flow is known to have given this credit.
 pub const CREDIT_KNOWN: &str = "SELECT 1 FROM credit_movement WHERE shop = ?1 AND remote = ?2";
 
+/// Kaeru's own credit pays an order once.
+const OWN: i64 = 1;
+
 async fn one<T: Tx>(tx: &mut T, statement: Statement<'_>) -> Result<bool, DbError> {
     Ok(tx.run(&[statement]).await? == 1)
 }
@@ -118,6 +121,10 @@ pub async fn take<T: Tx>(
                 credits = true;
                 let payment = number(*payment)?;
                 let values = values![shop, order, payment, amount.minor, expiry.requested];
+                one(tx, Statement { sql: CREDIT_TAKE, values: values.to_vec() }).await?
+            }
+            Item::OwnCredit { amount, expiry, .. } => {
+                let values = values![shop, order, OWN, amount.minor, expiry.requested];
                 one(tx, Statement { sql: CREDIT_TAKE, values: values.to_vec() }).await?
             }
             Item::Earned { .. } => {
@@ -197,6 +204,11 @@ fn free(statements: &mut Vec<Statement<'_>>, flow: &Reversal, item: usize) -> Re
             let values = values![shop, order, payment, amount.minor, 0_i64, 0_i64, none];
             run(CREDIT_SETTLE, &values);
         }
+        Item::OwnCredit { amount, .. } => {
+            let none = None::<At>;
+            let values = values![shop, order, OWN, amount.minor, 0_i64, 0_i64, none];
+            run(CREDIT_SETTLE, &values);
+        }
         Item::Earned { .. } => run(EARNED_FREE, &values![shop, order]),
     }
     Ok(())
@@ -221,12 +233,15 @@ fn ended(
             run(POINTS_BACK, &values);
         }
         (
-            Item::Credit { payment, amount, expiry },
+            item @ (Item::Credit { amount, expiry, .. } | Item::OwnCredit { amount, expiry, .. }),
             Outcome::Credited { minor, transaction, honoured },
         ) => {
             // The rest came from Shopify by itself.
             let by_shopify = amount.minor - minor;
-            let payment = number(*payment)?;
+            let payment = match item {
+                Item::Credit { payment, .. } => number(*payment)?,
+                _ => OWN,
+            };
             let values = values![
                 shop.clone(),
                 order.clone(),
@@ -239,7 +254,7 @@ fn ended(
             run(CREDIT_SETTLE, &values);
             let moved = values![
                 shop,
-                terms.items[item].reference(&terms.order).0,
+                item.reference(&terms.order).0,
                 row.id,
                 number(terms.customer.0)?,
                 order,
@@ -257,7 +272,7 @@ fn ended(
             let none = None::<At>;
             run(CREDIT_SETTLE, &values![shop, order, payment, whole, 0_i64, whole, none]);
         }
-        (Item::Earned { .. }, _) => {}
+        (Item::Earned { .. } | Item::OwnCredit { .. }, _) => {}
     }
     Ok(())
 }

@@ -47,6 +47,9 @@ impl Review {
             Flow::Reversal(flow) => {
                 matches!(flow.state, domain::reversal::State::InReview { .. })
             }
+            Flow::Placing(flow) => {
+                matches!(flow.state, domain::placing::State::InReview { .. })
+            }
             Flow::Hold(_) | Flow::Ending(_) => false,
         }
     }

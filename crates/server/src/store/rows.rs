@@ -1,7 +1,7 @@
 //! A flow's row, to and from its columns.
 
 use super::tx::{DbError, Line};
-use domain::{Cancellation, Conversion, Ending, Flow, Hold, Reversal};
+use domain::{Cancellation, Conversion, Ending, Flow, Hold, Placing, Reversal};
 use engine::store::Row;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -40,6 +40,7 @@ fn flow(kind: &str, terms: &str, body: &str) -> Result<Flow, DbError> {
         "reversal" => {
             Flow::Reversal(Box::new(Reversal { terms: parse(terms)?, state: parse(body)? }))
         }
+        "placing" => Flow::Placing(Box::new(Placing { terms: parse(terms)?, state: parse(body)? })),
         other => return Err(failed("kind", other)),
     })
 }
@@ -60,6 +61,7 @@ pub fn body(flow: &Flow) -> Result<String, DbError> {
         Flow::Hold(flow) => write(&flow.state),
         Flow::Ending(flow) => write(&flow.state),
         Flow::Reversal(flow) => write(&flow.state),
+        Flow::Placing(flow) => write(&flow.state),
     }
 }
 
@@ -71,5 +73,6 @@ pub fn terms(flow: &Flow) -> Result<String, DbError> {
         Flow::Hold(flow) => write(&flow.terms),
         Flow::Ending(flow) => write(&flow.terms),
         Flow::Reversal(flow) => write(&flow.terms),
+        Flow::Placing(flow) => write(&flow.terms),
     }
 }

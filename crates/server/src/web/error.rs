@@ -71,7 +71,10 @@ impl ApiError {
             Problem::BelowMinimum
             | Problem::NotAMultiple
             | Problem::DailyLimitExceeded
-            | Problem::InsufficientPoints => StatusCode::UNPROCESSABLE_ENTITY,
+            | Problem::InsufficientPoints
+            | Problem::InsufficientCredit
+            | Problem::CouponNotTheirs
+            | Problem::PaidLotTooLong => StatusCode::UNPROCESSABLE_ENTITY,
             Problem::ConversionInDoubt
             | Problem::CouponAlreadyUsed
             | Problem::CouponExpired
@@ -86,6 +89,7 @@ impl ApiError {
             | Problem::OrderNotCancellable
             | Problem::OrderAlreadyCancelled
             | Problem::CreditExpired
+            | Problem::OrderExists
             | Problem::ApprovalNeeded => StatusCode::CONFLICT,
             Problem::UnknownCustomer => StatusCode::NOT_FOUND,
             Problem::ShopifyUnavailable | Problem::PointsUnavailable => {

@@ -123,7 +123,10 @@ fn came(flow: &Reversal) -> (i64, Option<Money>) {
     for (item, outcome) in flow.terms.items.iter().zip(flow.done()) {
         match (item, outcome) {
             (Item::Points { points: of, .. }, Outcome::Moved(_)) => points += of.get(),
-            (Item::Credit { amount, .. }, Outcome::Credited { minor, .. }) => {
+            (
+                Item::Credit { amount, .. } | Item::OwnCredit { amount, .. },
+                Outcome::Credited { minor, .. },
+            ) => {
                 let before = credit.map_or(0, |credit| credit.minor);
                 credit = Some(Money { minor: before + minor, ..*amount });
             }
@@ -169,6 +172,9 @@ fn shown(flow: &Reversal, item: &Item, outcome: &'static str) -> ReversalItem {
             amount: Some((*amount).into()),
             ..base("credit", expiry.requested)
         },
+        Item::OwnCredit { amount, expiry, .. } => {
+            ReversalItem { amount: Some((*amount).into()), ..base("credit", expiry.requested) }
+        }
         Item::Earned { points, .. } => {
             ReversalItem { points: Some(-points.get()), ..base("earned", None) }
         }

@@ -216,6 +216,7 @@ async fn points_become_a_coupon_and_come_back_on_postgresql() -> anyhow::Result<
 fn peers(world: &World, database: &Database) -> Peers {
     let settings = Settings { valid_days: None, return_days: 30, token: None };
     let book = Book {
+        unit: domain::ledger::Unit::Points,
         shop: ShopId::from("main"),
         zone: TimeZone::UTC,
         settings,

@@ -26,6 +26,8 @@ mod ledger;
 mod oidc;
 mod orders;
 mod outbox;
+mod own_orders;
+mod own_orders_faults;
 mod postgres;
 mod postgres_races;
 mod postgres_reads;

@@ -130,7 +130,7 @@ impl Case {
         let amount = Money { minor: 500, currency: Currency::JPY };
         let day = Duration::from_secs(86_400);
         let until = Expiry { original: None, requested: Some(now.plus(day).floor_second()) };
-        let wish = Cancel { reason: Why::Customer, restock: true, note: None };
+        let wish = Cancel { reason: Why::Customer, restock: true, note: None, here: false };
         let terms = Terms {
             shop: self.coupon.terms.shop.clone(),
             customer: CustomerId(12345),

@@ -112,7 +112,7 @@ impl World {
         );
         let shopify = self.shopify();
         let orders: Arc<Shopify> = Arc::clone(&shopify);
-        Peers { points: Arc::new(points), coupons: shopify, orders }
+        Peers { points: Arc::new(points), coupons: shopify, orders, credits: None }
     }
 
     /// Kaeru's own client of this Shopify.

@@ -10,7 +10,7 @@ use crate::store::{
 };
 use domain::{
     At,
-    ledger::{Account, Counter, Posted, Wish},
+    ledger::{Account, Counter, Posted, Unit, Wish},
 };
 use engine::store::StoreError;
 use jiff::tz::TimeZone;
@@ -53,7 +53,11 @@ impl Work for Merge {
         if amount == 0 {
             return Ok(End::RollBack(0));
         }
-        let out = format!("MERGE-{}-{}-{}", self.from.id, self.to.id, source.seq + 1);
+        let unit = match self.from.unit {
+            Unit::Points => String::new(),
+            unit => format!("{}-", unit.as_str()),
+        };
+        let out = format!("MERGE-{unit}{}-{}-{}", self.from.id, self.to.id, source.seq + 1);
         let failed = |why| DbError::Failed(format!("a merge was declined: {why}"));
         let wish = Wish::Spend { amount, to: Counter::Corrected };
         let posted = leaving.post(&wish, now, &self.zone).map_err(failed)?;

@@ -1,11 +1,15 @@
 //! The ledger's rows: how an account is locked and read, and how movements are written down.
 
 use super::{Done, Holder, Order, Outcome};
-use crate::store::tx::{DbError, Line, Statement, Tx, Value, values};
+use crate::store::{
+    Database,
+    tx::{DbError, Line, Statement, Tx, Value, values},
+};
 use domain::{
     At, Reference, ShopId,
     ledger::{Account, Funding, Lot, Movement, Posted, Taken},
 };
+use engine::store::StoreError;
 
 /// Creates the account where it is new, and holds it until the transaction's end.
 const LOCK: &str = "INSERT INTO point_account AS a \
@@ -153,6 +157,23 @@ pub async fn taken<T: Tx>(
     let taken = |line: &Line| Ok::<_, DbError>(Taken { lot: lot(line)?, amount: line.int(7)? });
     let parts = lines.iter().map(taken).collect::<Result<Vec<_>, _>>()?;
     Ok(if parts.is_empty() { None } else { Some(parts) })
+}
+
+/// The same beside whoever moves the account, and how many movements gave some of it back.
+pub async fn taken_beside(
+    database: &Database,
+    holder: &Holder,
+    of: &Reference,
+) -> Result<(Vec<Taken>, i64), StoreError> {
+    let Holder { shop, unit, id } = holder;
+    let key = values![shop.0.clone(), unit.as_str(), id.0.clone(), of.0.clone()];
+    let lines = database.read(TAKEN, key.to_vec()).await?;
+    let taken = |line: &Line| Ok::<_, DbError>(Taken { lot: lot(line)?, amount: line.int(7)? });
+    let parts = lines.iter().map(taken).collect::<Result<Vec<_>, _>>()?;
+    let sql = "SELECT count(*) FROM point_movement WHERE shop = ?1 AND linked_to = ?2";
+    let lines = database.read(sql, values![shop.0.clone(), of.0.clone()].to_vec()).await?;
+    let returns = lines.first().map_or(Ok(0), |line| line.int(0))?;
+    Ok((parts, returns))
 }
 
 /// What was answered under the key before.

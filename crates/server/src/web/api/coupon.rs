@@ -185,6 +185,7 @@ fn by(flow: &Flow) -> Option<String> {
         Flow::Hold(flow) => &flow.terms.by,
         Flow::Ending(_) => &Actor::System,
         Flow::Reversal(flow) => &flow.terms.by,
+        Flow::Placing(flow) => &flow.terms.by,
     };
     Some(actor.name().unwrap_or_else(|| actor.kind()).to_owned())
 }

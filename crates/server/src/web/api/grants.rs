@@ -23,8 +23,8 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use domain::{
-    Act, At, CustomerId, Problem, Reference,
-    ledger::{Counter, Declined, Funding},
+    Act, At, CustomerId, PosId, Problem, Reference,
+    ledger::{Counter, Declined, Funding, Unit},
 };
 use engine::store::Request;
 use serde::{Deserialize, Serialize};
@@ -101,7 +101,8 @@ pub async fn grant(
     let shop = staff.shop(app)?;
     let (book, customer) = (book(shop)?, customer(id)?);
     let reason = text("reason", &wanted.reason)?;
-    let asked = asked(book, shop, wanted, app.now())?;
+    let end = (wanted.expires_at.as_deref(), wanted.funding.as_deref());
+    let asked = asked(book, shop, wanted.points, end, app.now())?;
     let act = if wanted.points > 0 { "points.grant" } else { "points.take" };
     let detail = json!({
         "points": wanted.points,
@@ -110,7 +111,8 @@ pub async fn grant(
     });
     let entry = Said { act, customer, detail, reason, note: wanted.note.clone() };
     let reference = reference("GRANT", request);
-    let done = carry_out(app, staff, book, reference.clone(), asked, entry).await?;
+    let holder = account::pos_id(app, shop, customer).await?;
+    let done = carry_out(app, staff, book, &holder, reference.clone(), asked, entry).await?;
     Ok(GrantBody {
         reference: reference.0,
         points: done.amount,
@@ -119,12 +121,22 @@ pub async fn grant(
     })
 }
 
-fn asked(book: &Book, shop: &Shop, wanted: &GrantRequest, now: At) -> Result<Asked, ApiError> {
-    let funding = wanted.funding.as_deref().map_or(Some(Funding::Free), Funding::parse);
+/// `end`: the day that is wished, and the funding.
+///
+/// # Errors
+/// `invalid-request`, naming the field.
+pub fn asked(
+    book: &Book,
+    shop: &Shop,
+    amount: i64,
+    (end, funding): (Option<&str>, Option<&str>),
+    now: At,
+) -> Result<Asked, ApiError> {
+    let funding = funding.map_or(Some(Funding::Free), Funding::parse);
     let funding = funding.ok_or_else(|| ApiError::invalid("funding: free or paid".to_owned()))?;
-    let until = wanted.expires_at.as_deref();
+    let until = end.filter(|text| !text.is_empty());
     let until = until.map(|text| moments::end("expires_at", text, &shop.zone)).transpose()?;
-    match wanted.points {
+    match amount {
         amount @ 1..=MOST_POINTS => Ok(Asked::Grant {
             amount,
             from: Counter::Granted,
@@ -138,7 +150,10 @@ fn asked(book: &Book, shop: &Shop, wanted: &GrantRequest, now: At) -> Result<Ask
         less if less < 0 && until.is_some() => {
             Err(ApiError::invalid("expires_at: points that are taken have no end".to_owned()))
         }
-        _ => Err(ApiError::invalid(format!("points: 1 to {MOST_POINTS}, or below zero"))),
+        _ => Err(ApiError::invalid(match book.unit {
+            Unit::Points => format!("points: 1 to {MOST_POINTS}, or below zero"),
+            Unit::Credit(_) => "amount: not zero, and not so much at once".to_owned(),
+        })),
     }
 }
 
@@ -156,11 +171,11 @@ pub async fn carry_out(
     app: &App,
     staff: &Staff,
     book: &Book,
+    holder: &PosId,
     reference: Reference,
     asked: Asked,
     said: Said,
 ) -> Result<Done, ApiError> {
-    let pos_id = account::pos_id(app, staff.shop(app)?, said.customer).await?;
     let now = app.now();
     let entry = audit::Entry {
         id: ids::flow(now),
@@ -176,11 +191,14 @@ pub async fn carry_out(
         origin: staff.origin.clone(),
         flow: None,
     };
-    let order = book.by_staff(&pos_id, reference, asked, entry);
+    let order = book.by_staff(holder, reference, asked, entry);
     match ledger::post(&app.database, order).await? {
         Outcome::Posted(done) | Outcome::Known(done) => {
             app.memory.forget_balance(staff.shop_id(), said.customer);
             Ok(done)
+        }
+        Outcome::Declined(Declined::Short { .. }) if book.unit != Unit::Points => {
+            Err(ApiError::of(Problem::InsufficientCredit))
         }
         Outcome::Declined(why) => Err(declined(why)),
         _ => Err(ApiError::new("idempotency-key-reused", StatusCode::UNPROCESSABLE_ENTITY)),

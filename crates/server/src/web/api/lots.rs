@@ -2,6 +2,7 @@
 //! longer.
 
 use crate::{
+    account,
     app::App,
     store::ledger::Asked,
     web::{
@@ -76,7 +77,8 @@ pub async fn longer(
     };
     let reference = grants::reference("EXTEND", request);
     let asked = Asked::Extend { lot, until };
-    let done = grants::carry_out(app, staff, book, reference.clone(), asked, said).await?;
+    let holder = account::pos_id(app, shop, customer).await?;
+    let done = grants::carry_out(app, staff, book, &holder, reference.clone(), asked, said).await?;
     Ok(GrantBody {
         reference: reference.0,
         points: done.amount,

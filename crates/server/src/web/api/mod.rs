@@ -6,6 +6,7 @@ pub mod cancel;
 pub mod cancel_many;
 pub mod coupon;
 pub mod coupons;
+pub mod credits;
 pub mod customer;
 pub mod customer_history;
 pub mod customers;
@@ -18,6 +19,7 @@ pub mod mails;
 pub mod me;
 pub mod merge;
 pub mod order;
+pub mod order_new;
 pub mod order_status;
 pub mod orders;
 pub mod person;
@@ -64,7 +66,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/coupons/{code}/hold", post(hold::hold))
         .route("/coupons/{code}/release", post(hold::release))
         .route("/coupons/{code}/confirm", post(hold::confirm))
-        .route("/orders", get(orders::list))
+        .route("/orders", get(orders::list).post(order_new::create))
         .route("/orders/{id}", get(order::show))
         .route("/orders/{id}/revert", post(revert::revert))
         .route("/orders/{id}/cancel", post(revert::cancel))
@@ -82,6 +84,8 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/customers/{id}/merge", post(merge::create))
         .route("/customers/{id}/grants", post(grants::create))
         .route("/customers/{id}/lots/{no}/extend", post(lots::extend))
+        .route("/customers/{id}/credits", get(credits::show).post(credits::create))
+        .route("/customers/{id}/credits/lots/{no}/extend", post(credits::extend))
         .route("/mails", get(mails::list))
         .route("/mails/{id}", get(mails::show))
         .route("/mails/{id}/resend", post(mails::resend))

@@ -10,7 +10,6 @@ use crate::{
     reversals,
     store::{
         order_lists::{self, Found},
-        orders::SHOPIFY,
     },
     web::{
         auth_staff::Staff,
@@ -236,7 +235,6 @@ fn actions(found: &Found, staff: &Staff) -> OrderActions {
     };
     let cancel = match cancelled {
         true => Some("order-already-cancelled"),
-        false if found.listed.channel != SHOPIFY => Some("order-not-cancellable"),
         false => None,
     };
     OrderActions { revert: may(revert), cancel: may(cancel) }

@@ -95,7 +95,8 @@ impl CancelOrderRequest {
         if note.is_some_and(|note| note.chars().count() > LONGEST_NOTE) {
             return Err(ApiError::invalid(format!("note: at most {LONGEST_NOTE} characters")));
         }
-        Ok(Cancel { reason, restock: self.restock, note: note.map(str::to_owned) })
+        let note = note.map(str::to_owned);
+        Ok(Cancel { reason, restock: self.restock, note, here: false })
     }
 }
 

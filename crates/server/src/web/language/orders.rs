@@ -36,6 +36,19 @@ pub fn english(code: &str) -> Option<Text> {
         "own-approval" => {
             ("Somebody else must approve", "Nobody approves what they asked for themselves.")
         }
+        "insufficient-credit" => {
+            ("Not enough store credit", "The customer's store credit does not suffice.")
+        }
+        "order-exists" => {
+            ("Known already", "There is an order of this number. Look at it, or choose another.")
+        }
+        "coupon-not-theirs" => {
+            ("Another customer's coupon", "Only its owner can use it. Check the customer.")
+        }
+        "credits-held-elsewhere" => (
+            "Held by Shopify",
+            "Kaeru holds no store credit for this shop. See [shop.credits] in the configuration.",
+        ),
         _ => return None,
     })
 }
@@ -66,6 +79,16 @@ pub fn japanese(code: &str) -> Option<Text> {
             ("承認が必要です", "しきい値を超えるため、別の担当者の承認を待っています。")
         }
         "own-approval" => ("承認できません", "ご自身の申請は承認できません。"),
+        "insufficient-credit" => {
+            ("ストアクレジットが足りません", "お客様のストアクレジットの残高が不足しています。")
+        }
+        "order-exists" => {
+            ("登録済みです", "この番号の注文はすでにあります。内容を確認してください。")
+        }
+        "coupon-not-theirs" => ("別のお客様のクーポンです", "発行を受けたご本人のみ利用できます。"),
+        "credits-held-elsewhere" => {
+            ("Shopifyが管理しています", "このショップのストアクレジットはKaeruにありません。")
+        }
         _ => return None,
     })
 }
@@ -83,6 +106,10 @@ pub fn chinese(code: &str) -> Option<Text> {
         "credit-expired" => ("已過期", "所選項目已過期。請延長期限，或不要選取。"),
         "approval-needed" => ("需要核准", "超過商店的門檻，正在等待其他人員核准。"),
         "own-approval" => ("無法核准", "不能核准自己提出的申請。"),
+        "insufficient-credit" => ("購物金不足", "這位顧客的購物金餘額不足。"),
+        "order-exists" => ("已登錄", "這個號碼的訂單已經存在，請查看該訂單。"),
+        "coupon-not-theirs" => ("其他顧客的優惠券", "只有持有人本人可以使用，請確認顧客。"),
+        "credits-held-elsewhere" => ("由 Shopify 管理", "Kaeru 沒有保管這家商店的購物金。"),
         _ => return None,
     })
 }

@@ -1,0 +1,393 @@
+//! An order of another channel is placed: its coupons die, its store credit is spent, and then it
+//! counts.
+//!
+//! ```text
+//!   Killing ──dead──▶ Checking ──unused──▶ the next coupon, or
+//!      │                 │                     │
+//!      │ refused, surely │ used                ▼
+//!      │                 │                 Spending ──applied──▶ Recording ──▶ Ended
+//!      ▼                 ▼      refused,    │  ▲  │ unknown          ▲
+//!   Reviving ◀───────────┴──────surely──────┘  │  ▼                  │
+//!      │  the coupons killed so far        Confirming ──applied──────┤
+//!      ▼                             ruled out │ (a person)          │
+//!    Failed                                 InReview ────────────────┘
+//! ```
+//!
+//! **Order.** A coupon is dead at Shopify, and known as unused after that, before the order counts
+//! it: it cannot be redeemed there as well. Credit is spent last, for it is the only step that is
+//! not taken back: everything before it is undone by bringing the coupons back to life.
+//!
+//! **In doubt.** A deactivation that may have been applied is insisted on. A spending that was sent
+//! and not answered is settled by its reference, like a deduction. Ruled out, it is sent again.
+
+use crate::{
+    actor::Actor,
+    coupon::{Coupon, Entry, Status},
+    effect::{Doubt, Effect, Fact, Input, Pending, Reason, Refusal, Rejected, Step},
+    flow::{Book, Order},
+    ids::{CustomerId, OrderId, PosId, Reference, ShopId},
+    money::Money,
+    problem::Problem,
+    time::At,
+};
+use serde::{Deserialize, Serialize};
+
+/// What was decided when the order was accepted. Never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    pub shop: ShopId,
+    pub customer: CustomerId,
+    pub order: OrderId,
+    /// As people call it: `#1001`.
+    pub name: String,
+    /// Where it was placed: anything but `shopify`.
+    pub channel: String,
+    /// `pending`, `confirmed` or `completed`.
+    pub status: String,
+    pub total: Money,
+    /// Of the same customer, each once.
+    pub coupons: Vec<Coupon>,
+    /// Store credit that Kaeru holds and that pays for some of it; above zero.
+    pub credit: Option<Money>,
+    pub placed_at: At,
+    pub by: Actor,
+    pub note: Option<String>,
+    pub at: At,
+}
+
+impl Terms {
+    /// Who holds the credit.
+    pub fn holder(&self) -> PosId {
+        PosId(self.customer.to_string())
+    }
+}
+
+/// Where it stands. `dead`: so many coupons are dead and known as unused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// The next coupon is being deactivated. `maybe`: a try may have been applied.
+    Killing { dead: usize, maybe: bool, told: bool },
+    /// It is dead; whether an order used it before is being asked.
+    Checking { dead: usize, told: bool },
+    /// The credit is being spent, once, not before `sent`.
+    Spending { sent: At },
+    /// The spending was sent and not answered.
+    Confirming {
+        #[serde(flatten)]
+        doubt: Doubt,
+    },
+    /// A person must say whether the credit was spent. The coupons are dead.
+    InReview { reason: Reason },
+    /// Nothing comes of it: the first `dead` coupons are being brought back, the last first.
+    Reviving { dead: usize, problem: Problem, told: bool },
+    /// The order counts; the metafield is being told of each coupon. `recorded`: of so many.
+    Recording { recorded: usize },
+    /// Done.
+    Ended,
+    /// Nothing was changed.
+    Failed { problem: Problem },
+}
+
+/// An order's placing as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placing {
+    pub terms: Terms,
+    pub state: State,
+}
+
+type Next = Step<State>;
+
+fn to(next: State, event: &'static str, facts: Vec<Fact>) -> Next {
+    Step { next, event, facts }
+}
+
+fn review(reason: Reason) -> Vec<Fact> {
+    vec![Fact::ReviewOpened(reason), Fact::Alert(reason)]
+}
+
+fn closed(told: bool, reason: Reason) -> Vec<Fact> {
+    told.then_some(Fact::ReviewClosed(reason)).into_iter().collect()
+}
+
+impl Placing {
+    pub fn accept(terms: Terms) -> Self {
+        let state = match (&*terms.coupons, &terms.credit) {
+            ([_, ..], _) => State::Killing { dead: 0, maybe: false, told: false },
+            ([], Some(_)) => State::Spending { sent: terms.at },
+            ([], None) => State::Ended,
+        };
+        Self { terms, state }
+    }
+
+    /// The coupon that is being worked on.
+    pub fn coupon(&self) -> Option<&Coupon> {
+        let place = match &self.state {
+            State::Killing { dead, .. } | State::Checking { dead, .. } => *dead,
+            State::Reviving { dead, .. } => dead.checked_sub(1)?,
+            State::Recording { recorded } => *recorded,
+            State::Spending { .. }
+            | State::Confirming { .. }
+            | State::InReview { .. }
+            | State::Ended
+            | State::Failed { .. } => return None,
+        };
+        self.terms.coupons.get(place)
+    }
+
+    pub fn pending(&self) -> Pending {
+        let of_coupon = |effect: fn(crate::NodeId) -> Effect| {
+            self.coupon().map_or(Pending::Nothing, |coupon| Pending::Effect(effect(coupon.node)))
+        };
+        match &self.state {
+            State::Killing { maybe: false, .. } => {
+                of_coupon(|node| Effect::Kill { node, maybe: false })
+            }
+            State::Killing { maybe: true, .. } => {
+                of_coupon(|node| Effect::Kill { node, maybe: true })
+            }
+            State::Checking { .. } => of_coupon(|node| Effect::Recheck { node }),
+            State::Spending { .. } => Pending::Effect(Effect::Deduct),
+            State::Confirming { doubt } => {
+                Pending::Effect(Effect::Settle { doubt: *doubt, shelved: true })
+            }
+            State::InReview { .. } => Pending::Person,
+            State::Reviving { .. } => of_coupon(|node| Effect::Reactivate { node }),
+            State::Recording { .. } => of_coupon(|_| Effect::Record),
+            State::Ended | State::Failed { .. } => Pending::Nothing,
+        }
+    }
+
+    /// Whether the order counts.
+    pub const fn counts(&self) -> bool {
+        matches!(self.state, State::Recording { .. } | State::Ended)
+    }
+
+    /// What the metafield is to say of the coupon under way, once the order counts.
+    pub fn entry(&self) -> Option<Entry> {
+        let State::Recording { .. } = &self.state else { return None };
+        let coupon = self.coupon()?.clone();
+        Some(Entry { coupon, status: Status::Used, ended_at: Some(self.terms.placed_at) })
+    }
+
+    /// The spending of the credit.
+    pub fn order(&self) -> Option<Order<'_>> {
+        let credit = self.terms.credit?;
+        Some(Order {
+            book: Book::Credit,
+            customer: std::borrow::Cow::Owned(self.terms.holder()),
+            points: -credit.minor,
+            reference: Reference::of_spending(&self.terms.order),
+            reason: "Order payment",
+            expires_at: None,
+        })
+    }
+
+    pub const fn state_name(&self) -> &'static str {
+        match &self.state {
+            State::Killing { .. } => "killing",
+            State::Checking { .. } => "checking",
+            State::Spending { .. } => "spending",
+            State::Confirming { .. } => "confirming",
+            State::InReview { .. } => "in_review",
+            State::Reviving { .. } => "reviving",
+            State::Recording { .. } => "recording",
+            State::Ended => "ended",
+            State::Failed { .. } => "failed",
+        }
+    }
+
+    /// One transition. `now` is when the input came.
+    pub fn step(&self, input: &Input, now: At) -> Result<Next, Rejected> {
+        let next = match &self.state {
+            State::Killing { dead, maybe, told } => self.killing(*dead, *maybe, *told, input),
+            State::Checking { dead, told } => self.checking(*dead, *told, input, now),
+            State::Spending { sent } => self.spending(*sent, input, now),
+            State::Confirming { .. } => self.confirming(input, now),
+            State::InReview { reason } => match input {
+                Input::Verdict { applied: true } => {
+                    Some(self.placed("judged_applied", vec![Fact::ReviewClosed(*reason)]))
+                }
+                Input::Verdict { applied: false } => {
+                    let facts = vec![Fact::ReviewClosed(*reason)];
+                    Some(self.undone(Problem::PointsUnavailable, "judged_not_applied", facts))
+                }
+                _ => None,
+            },
+            State::Reviving { dead, problem, told } => self.reviving(*dead, *problem, *told, input),
+            State::Recording { recorded } => self.recording(*recorded, input),
+            State::Ended | State::Failed { .. } => None,
+        };
+        next.ok_or_else(|| Rejected {
+            state: self.state_name().to_owned(),
+            input: format!("{input:?}"),
+        })
+    }
+
+    fn killing(&self, dead: usize, maybe: bool, told: bool, input: &Input) -> Option<Next> {
+        let reason = Reason::CouponWillNotDie;
+        let spared = |problem| {
+            let freed = vec![Fact::CouponFreed { coupon: dead }, Fact::Alert(reason)];
+            Some(self.undo(dead, problem, "kill_refused", freed))
+        };
+        Some(match input {
+            Input::Done => {
+                to(State::Checking { dead, told: false }, "killed", closed(told, reason))
+            }
+            Input::Unclear if !maybe => {
+                to(State::Killing { dead, maybe: true, told }, "kill_unclear", vec![])
+            }
+            Input::Refused(Refusal::UnknownCustomer) if !maybe => {
+                return spared(Problem::UnknownCustomer);
+            }
+            Input::Refused(_) | Input::GaveUp { .. } if !maybe => {
+                return spared(Problem::ShopifyUnavailable);
+            }
+            Input::Stubborn => {
+                let next = State::Killing { dead, maybe: true, told: true };
+                to(next, "will_not_die", review(reason))
+            }
+            _ => return None,
+        })
+    }
+
+    fn checking(&self, dead: usize, told: bool, input: &Input, now: At) -> Option<Next> {
+        let reason = Reason::UsageUnknown;
+        Some(match input {
+            Input::Done => {
+                let dead = dead + 1;
+                let facts = closed(told, reason);
+                if dead < self.terms.coupons.len() {
+                    to(State::Killing { dead, maybe: false, told: false }, "unused", facts)
+                } else if self.terms.credit.is_some() {
+                    to(State::Spending { sent: now }, "unused", facts)
+                } else {
+                    self.placed("unused", facts)
+                }
+            }
+            Input::Used { order } => {
+                let mut facts = closed(told, reason);
+                facts.push(Fact::CouponUsed { coupon: dead, order: order.clone() });
+                self.undo(dead, Problem::CouponAlreadyUsed, "used_meanwhile", facts)
+            }
+            Input::Stubborn => {
+                to(State::Checking { dead, told: true }, "usage_unknown", review(reason))
+            }
+            _ => return None,
+        })
+    }
+
+    fn spending(&self, sent: At, input: &Input, now: At) -> Option<Next> {
+        Some(match input {
+            Input::Moved(_) => self.placed("spent", vec![]),
+            Input::InDoubt => {
+                let doubt = Doubt { since: now, sent };
+                to(State::Confirming { doubt }, "in_doubt", vec![])
+            }
+            Input::Refused(refusal) => self.undone(problem(refusal), "refused", vec![]),
+            _ => return None,
+        })
+    }
+
+    fn confirming(&self, input: &Input, now: At) -> Option<Next> {
+        Some(match input {
+            Input::Moved(_) => self.placed("confirmed", vec![]),
+            Input::Refused(refusal @ Refusal::InsufficientPoints) => {
+                self.undone(problem(refusal), "ruled_out", vec![])
+            }
+            // It was never spent: so it is now, under the same reference.
+            Input::Refused(_) => to(State::Spending { sent: now }, "ruled_out", vec![]),
+            Input::Parked(reason) => {
+                to(State::InReview { reason: *reason }, "in_review", review(*reason))
+            }
+            _ => return None,
+        })
+    }
+
+    /// It counts from now on.
+    fn placed(&self, event: &'static str, mut facts: Vec<Fact>) -> Next {
+        facts.push(Fact::OrderPlaced);
+        let next = match &*self.terms.coupons {
+            [] => State::Ended,
+            _ => State::Recording { recorded: 0 },
+        };
+        to(next, event, facts)
+    }
+
+    fn undone(&self, problem: Problem, event: &'static str, facts: Vec<Fact>) -> Next {
+        self.undo(self.terms.coupons.len(), problem, event, facts)
+    }
+
+    /// Nothing comes of it. The coupon after the first `dead` has its fact already; those that
+    /// come after it were never touched.
+    fn undo(
+        &self,
+        dead: usize,
+        problem: Problem,
+        event: &'static str,
+        mut facts: Vec<Fact>,
+    ) -> Next {
+        let untouched = dead + 1..self.terms.coupons.len();
+        facts.extend(untouched.map(|coupon| Fact::CouponFreed { coupon }));
+        if dead > 0 {
+            return to(State::Reviving { dead, problem, told: false }, event, facts);
+        }
+        self.failed(problem, event, facts)
+    }
+
+    fn failed(&self, problem: Problem, event: &'static str, mut facts: Vec<Fact>) -> Next {
+        facts.push(Fact::OrderDropped);
+        if problem.may_be_tried_again() {
+            facts.push(Fact::KeyReleased);
+        }
+        to(State::Failed { problem }, event, facts)
+    }
+
+    fn reviving(&self, dead: usize, problem: Problem, told: bool, input: &Input) -> Option<Next> {
+        let reason = Reason::CouponWillNotReturn;
+        Some(match input {
+            Input::Done => {
+                let mut facts = closed(told, reason);
+                let dead = dead.checked_sub(1)?;
+                facts.push(Fact::CouponFreed { coupon: dead });
+                if dead > 0 {
+                    to(State::Reviving { dead, problem, told: false }, "revived", facts)
+                } else {
+                    self.failed(problem, "revived", facts)
+                }
+            }
+            Input::Stubborn => {
+                let next = State::Reviving { dead, problem, told: true };
+                to(next, "will_not_return", review(reason))
+            }
+            _ => return None,
+        })
+    }
+
+    fn recording(&self, recorded: usize, input: &Input) -> Option<Next> {
+        let (event, facts) = match input {
+            Input::Done => ("recorded", vec![]),
+            Input::Refused(_) | Input::GaveUp { .. } => {
+                ("not_recorded", review(Reason::NotRecorded))
+            }
+            _ => return None,
+        };
+        let recorded = recorded + 1;
+        let next = if recorded < self.terms.coupons.len() {
+            State::Recording { recorded }
+        } else {
+            State::Ended
+        };
+        Some(to(next, event, facts))
+    }
+}
+
+const fn problem(refusal: &Refusal) -> Problem {
+    match refusal {
+        Refusal::InsufficientPoints => Problem::InsufficientCredit,
+        _ => Problem::PointsUnavailable,
+    }
+}
+
+#[cfg(test)]
+mod tests;
