@@ -141,7 +141,7 @@ async fn coupons_that_may_not_be_used_are_refused_and_left_alone() -> anyhow::Re
     let (_, word, said) = post(&demo, &staff, "/orders", "short", body).await?;
     assert_eq!(word, "insufficient-credit", "{said}");
     assert!(lives(&demo, &good).await?, "nothing came of it");
-    assert_eq!(status(&demo, &staff, &good).await?, "active");
+    assert_eq!(status(&demo, &staff, &good).await?, "unused");
     let body = order("210", &[&good], None);
     let (_, word, said) = post(&demo, &staff, "/orders", "again", body).await?;
     assert_eq!(word, "completed", "{said}");
