@@ -66,6 +66,7 @@ impl Act {
             Act::Cancel => "cancel",
             Act::Approve => "approve",
             Act::Grant => "grant",
+            Act::PlaceOrder => "place_order",
             Act::Settle => "settle",
             Act::Bulk => "bulk",
             Act::Export => "export",

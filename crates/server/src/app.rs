@@ -6,6 +6,7 @@ use crate::{
     book::Book,
     clock::SharedClock,
     config::{Config, ShopConfig, ShopMail, Signals},
+    customer_keys::Keys,
     http_client,
     mail::Mailer,
     oidc,
@@ -59,7 +60,14 @@ pub struct Shop {
     pub mail: ShopMail,
     pub signals: Signals,
     pub reversals: crate::reversals::Settings,
-    pub jwt_secret: SecretString,
+    /// Signs the shop's own customer tokens, where it has such.
+    pub jwt_secret: Option<SecretString>,
+    /// The app's id: session tokens are for it.
+    pub client_id: Option<String>,
+    /// Whether Shopify's app proxy lets customers through.
+    pub app_proxy: bool,
+    /// Keys of the identity provider that signs customers in.
+    pub keys: Option<Keys>,
     pub webhook_secrets: Vec<SecretString>,
     pub shopify: Arc<Shopify>,
     pub peers: Peers,
@@ -83,6 +91,7 @@ pub struct App {
     pub sign_ins: Attempts,
     pub sign_ins_from: Attempts,
     pub tokens: web::auth::Checked,
+    pub limits: web::limits::Limits,
     /// Every drive of a flow: what a stop waits for.
     pub drives: TaskTracker,
     pub bell: Bell,
@@ -174,6 +183,7 @@ impl App {
             sign_ins: attempts(10),
             sign_ins_from: attempts(60),
             tokens: web::auth::Checked::default(),
+            limits: web::limits::Limits::new(config.limits),
             drives: TaskTracker::new(),
             bell: Bell::default(),
             stopping: AtomicBool::new(false),
@@ -305,6 +315,9 @@ pub fn open_shop(
         signals: config.signals,
         reversals: config.reversals,
         jwt_secret: config.jwt_secret,
+        client_id: config.client_id,
+        app_proxy: config.app_proxy,
+        keys: config.keys.map(|settings| Keys::new(settings, client.clone())),
         webhook_secrets: config.webhook_secrets,
         shopify,
         peers: Peers { points, coupons, orders, credits: own },

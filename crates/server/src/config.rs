@@ -15,6 +15,7 @@ use std::{
 };
 
 mod credits;
+mod customers;
 mod oidc;
 mod points;
 mod reversals;
@@ -34,6 +35,8 @@ pub struct File {
     #[serde(default)]
     pub audit: Audit,
     pub oidc: Option<oidc::OidcFile>,
+    #[serde(default)]
+    pub storefront: customers::StorefrontFile,
     pub shop: Vec<ShopFile>,
 }
 
@@ -98,7 +101,7 @@ pub struct ShopFile {
     pub signals: Signals,
     #[serde(default)]
     pub reversals: reversals::ReversalsFile,
-    pub customers: CustomersFile,
+    pub customers: customers::CustomersFile,
 }
 
 #[derive(Debug, Deserialize)]
@@ -152,28 +155,11 @@ impl Default for RulesFile {
     }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CustomersFile {
-    pub jwt_secret: Option<SecretString>,
-    pub jwt_secret_file: Option<PathBuf>,
-    #[serde(default = "shopify_id")]
-    pub pos_id: String,
-    #[serde(default = "member_no")]
-    pub member_no: String,
-}
-
 fn english() -> String {
     "en".to_owned()
 }
 fn api_version() -> String {
     "2026-10".to_owned()
-}
-fn shopify_id() -> String {
-    "shopify_id".to_owned()
-}
-fn member_no() -> String {
-    "metafield:loyalty.member_no".to_owned()
 }
 
 /// One shop, checked.
@@ -186,7 +172,10 @@ pub struct ShopConfig {
     pub mail: ShopMail,
     pub signals: Signals,
     pub reversals: crate::reversals::Settings,
-    pub jwt_secret: SecretString,
+    pub jwt_secret: Option<SecretString>,
+    pub client_id: Option<String>,
+    pub app_proxy: bool,
+    pub keys: Option<crate::customer_keys::Settings>,
     /// Any of them may have signed a webhook: two while a secret is being replaced.
     pub webhook_secrets: Vec<SecretString>,
     pub shopify: crate::shopify::Settings,
@@ -206,6 +195,8 @@ pub struct Config {
     pub oidc: Option<crate::oidc::Settings>,
     /// Where the audit log's seals are written down outside the database.
     pub checkpoints: Option<PathBuf>,
+    /// How often customers may ask.
+    pub limits: crate::web::limits::Settings,
     pub shops: Vec<ShopConfig>,
 }
 
@@ -281,7 +272,9 @@ fn check(file: File) -> anyhow::Result<Config> {
     let mail = file.mail.map(check_mail).transpose().context("mail")?;
     let checkpoints = file.audit.checkpoints;
     let oidc = file.oidc.map(|file| oidc::check(file, &public_url)).transpose().context("oidc")?;
-    Ok(Config { listen: file.server.listen, public_url, database, mail, oidc, checkpoints, shops })
+    let limits = customers::limits(&file.storefront);
+    let listen = file.server.listen;
+    Ok(Config { listen, public_url, database, mail, oidc, checkpoints, limits, shops })
 }
 
 fn check_mail(file: MailFile) -> anyhow::Result<crate::mail::Settings> {
@@ -327,12 +320,11 @@ fn check_shop(shop: ShopFile) -> anyhow::Result<ShopConfig> {
         check_reminders(shop.mail.remind_days, rules.valid_days).context("mail.remind_days")?;
     let mail = ShopMail { remind_days, receipt: shop.mail.receipt };
     let signals = signals::check(shop.signals).context("signals")?;
-    let jwt_secret = secret(shop.customers.jwt_secret, shop.customers.jwt_secret_file)
-        .context("customers.jwt_secret")?;
-    if secrecy::ExposeSecret::expose_secret(&jwt_secret).len() < 16 {
-        bail!("customers.jwt_secret: at least 16 characters are needed");
-    }
     let webhook_secrets = check_webhooks(&shop.shopify).context("shopify")?;
+    let client_id = shop.shopify.client_id.clone();
+    let signed = !webhook_secrets.is_empty();
+    let app = customers::App { client_id: client_id.as_deref(), signed };
+    let customers = customers::check(&shop.customers, &shop.id, app).context("customers")?;
     let shopify = crate::shopify::Settings {
         base_url: url(shop
             .shopify
@@ -366,7 +358,10 @@ fn check_shop(shop: ShopFile) -> anyhow::Result<ShopConfig> {
         mail,
         signals,
         reversals,
-        jwt_secret,
+        jwt_secret: customers.jwt_secret,
+        client_id,
+        app_proxy: shop.customers.app_proxy,
+        keys: customers.keys,
         webhook_secrets,
         shopify,
         points,

@@ -7,6 +7,7 @@ pub mod bell;
 pub mod book;
 pub mod clock;
 pub mod config;
+pub mod customer_keys;
 pub mod expiry;
 pub mod http_client;
 pub mod i18n;

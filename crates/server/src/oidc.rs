@@ -205,7 +205,7 @@ impl Provider {
 }
 
 /// The key of that name; where the token names none, the only one there is.
-fn key<'a>(keys: &'a JwkSet, kid: Option<&str>) -> Option<&'a Jwk> {
+pub(crate) fn key<'a>(keys: &'a JwkSet, kid: Option<&str>) -> Option<&'a Jwk> {
     match (kid, keys.keys.as_slice()) {
         (Some(kid), _) => keys.find(kid),
         (None, [only]) => Some(only),
@@ -213,13 +213,20 @@ fn key<'a>(keys: &'a JwkSet, kid: Option<&str>) -> Option<&'a Jwk> {
     }
 }
 
+/// Whether the key is for that, as far as it says.
+pub(crate) fn made_for(jwk: &Jwk, named: Algorithm) -> bool {
+    let made_for = jwk.common.key_algorithm.map(|of| of.to_string().parse());
+    made_for.is_none_or(|of| of.is_ok_and(|of: Algorithm| of == named))
+}
+
 /// Signed with that key, by that issuer, for us, and good at this moment.
 fn checked(token: &str, jwk: &Jwk, settings: &Settings, now: At) -> anyhow::Result<Claims> {
-    // What the key was made for, where it says so; and never a shared secret.
+    // Never a shared secret.
     let named = decode_header(token)?.alg;
-    let made_for = jwk.common.key_algorithm.map(|of| of.to_string().parse());
-    let fits = made_for.is_none_or(|of| of.is_ok_and(|of: Algorithm| of == named));
-    ensure!(fits && named.family() != AlgorithmFamily::Hmac, "the token is signed with {named:?}");
+    ensure!(
+        made_for(jwk, named) && named.family() != AlgorithmFamily::Hmac,
+        "the token is signed with {named:?}"
+    );
     let mut validation = Validation::new(named);
     // Against our own clock, below.
     validation.validate_exp = false;

@@ -55,7 +55,8 @@ async fn sign_in(
     let id = CustomerId::parse(customer.id).ok_or_else(ApiError::not_found)?;
     let shop = app.shops.values().next().ok_or_else(ApiError::not_found)?;
     let now_s = u64::try_from(app.now().0 / 1_000_000).unwrap_or(0);
-    let token = auth::sign(&shop.jwt_secret, &shop.id, id, now_s).map_err(|error| {
+    let secret = shop.jwt_secret.as_ref().ok_or_else(ApiError::not_found)?;
+    let token = auth::sign(secret, &shop.id, id, now_s).map_err(|error| {
         tracing::error!(%error, "cannot sign");
         ApiError::internal()
     })?;

@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod api;
+mod app_proxy;
 pub mod auth;
 pub mod auth_staff;
 pub mod body;
@@ -11,6 +12,7 @@ pub mod demo;
 mod error;
 mod idempotency;
 mod language;
+pub mod limits;
 pub mod moments;
 mod openapi;
 mod ops;
@@ -50,8 +52,9 @@ pub fn router(app: Arc<App>, metrics: PrometheusHandle) -> Router {
         .allow_methods(Any)
         .allow_headers(Any)
         .expose_headers([axum::http::header::LOCATION, axum::http::header::RETRY_AFTER]);
+    let proxied = axum::middleware::from_fn_with_state(Arc::clone(&app), app_proxy::believe);
     let mut router = Router::new()
-        .nest("/storefront/v1", storefront::routes().layer(cors))
+        .nest("/storefront/v1", storefront::routes().layer(proxied).layer(cors))
         .nest("/admin/api/v1", api::routes())
         .merge(admin::routes(&app))
         .nest("/pos", till::routes())

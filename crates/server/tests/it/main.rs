@@ -12,6 +12,7 @@ mod bell;
 mod builtin;
 mod cancellations;
 mod crashes;
+mod customer_keys;
 mod customers;
 mod disk;
 mod doctor;
