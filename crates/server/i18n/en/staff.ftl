@@ -75,6 +75,7 @@ may-see = See coupons, orders and customers
 may-cancel = Cancel and hold coupons, revert orders
 may-approve = Approve what another asked for
 may-grant = Give and take points
+may-place-order = Orders of other channels
 may-settle = Settle reviews
 may-bulk = Bulk runs
 may-export = Export

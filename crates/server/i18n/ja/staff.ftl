@@ -75,6 +75,7 @@ may-see = クーポン・注文・顧客の閲覧
 may-cancel = クーポンの取消・保留、注文の返還
 may-approve = 他の人の依頼の承認
 may-grant = ポイントの付与と減算
+may-place-order = 他チャネルの注文の登録
 may-settle = 要確認の判定
 may-bulk = 一括処理
 may-export = 書き出し

@@ -75,6 +75,7 @@ may-see = 檢視優惠券、訂單與顧客
 may-cancel = 取消與保留優惠券、退還訂單
 may-approve = 核准他人的申請
 may-grant = 給予與扣除點數
+may-place-order = 登錄其他通路的訂單
 may-settle = 處理待確認事項
 may-bulk = 批次作業
 may-export = 匯出

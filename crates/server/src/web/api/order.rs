@@ -8,9 +8,7 @@ use super::{
 use crate::{
     app::App,
     reversals,
-    store::{
-        order_lists::{self, Found},
-    },
+    store::order_lists::{self, Found},
     web::{
         auth_staff::Staff,
         error::{ApiError, ProblemBody},
