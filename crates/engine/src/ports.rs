@@ -88,6 +88,10 @@ pub trait PointsBook: Send + Sync {
         limit: Duration,
     ) -> Answer<Vec<Movement>>;
     fn recovery(&self) -> Recovery;
+    /// Whether `find` is of use.
+    fn finds(&self) -> bool {
+        matches!(self.recovery(), Recovery::LookUp { .. })
+    }
 }
 
 /// What a look-up by code shows.

@@ -6,7 +6,7 @@ use domain::{CustomerId, Role, ShopId};
 use engine::ports::Clock;
 use server::{
     app::App, bell, clock::SystemClock, config::Config, expiry, ids, jobs, mail, orders, points,
-    sealer, signals, store::Database, telemetry, web, webhooks, worker,
+    reconcile, sealer, signals, store::Database, telemetry, web, webhooks, worker,
 };
 use std::{
     future::Future,
@@ -68,6 +68,7 @@ async fn until_stopped(
     let orders = tokio::spawn(orders::run(Arc::clone(&app)));
     let jobs = tokio::spawn(jobs::run(Arc::clone(&app)));
     tokio::spawn(signals::run(Arc::clone(&app)));
+    tokio::spawn(reconcile::run::run(Arc::clone(&app)));
     let stopping = Arc::clone(&app);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let graceful = axum::serve(listener, service).with_graceful_shutdown(async move {

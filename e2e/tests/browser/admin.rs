@@ -48,6 +48,7 @@ async fn each_page_reads_well_in_each_language_and_size() -> anyhow::Result<()> 
     let review = format!("/admin/reviews/{}", demo.review().await?);
     let mail = format!("/admin/mail/{}", demo.mail().await?);
     let order = format!("/admin/orders/{}", demo.order("12345").await?);
+    demo.differing_books().await?;
     let pages = [
         ("overview", "/admin/overview".to_owned()),
         ("expiring", "/admin/expiring?days=400".to_owned()),
@@ -75,6 +76,10 @@ async fn each_page_reads_well_in_each_language_and_size() -> anyhow::Result<()> 
         ("reviews", "/admin/reviews".to_owned()),
         ("reviews-settled", "/admin/reviews?status=settled".to_owned()),
         ("review", review),
+        ("reconciliation", "/admin/reconciliation".to_owned()),
+        ("customers", "/admin/customers".to_owned()),
+        ("customer", "/admin/customers/12345".to_owned()),
+        ("customer-erase", "/admin/customers/12345/erase".to_owned()),
         ("audit", "/admin/audit".to_owned()),
         ("mails", "/admin/mail".to_owned()),
         ("mail", mail),

@@ -12,6 +12,7 @@ use std::{
 pub struct Demo {
     child: Child,
     pub base: String,
+    data: tempfile::TempDir,
     client: reqwest::Client,
     session: tokio::sync::OnceCell<(String, String)>,
 }
@@ -33,9 +34,10 @@ fn binary() -> PathBuf {
 
 impl Demo {
     pub fn start() -> anyhow::Result<Self> {
-        let binary = binary();
+        let (binary, data) = (binary(), tempfile::tempdir()?);
         let mut child = Command::new(&binary)
-            .args(["demo", "--port", "0"])
+            .args(["demo", "--port", "0", "--data"])
+            .arg(data.path())
             .env("RUST_LOG", "off")
             .stdout(Stdio::piped())
             .spawn()
@@ -51,7 +53,7 @@ impl Demo {
         std::thread::spawn(move || lines.for_each(drop));
         let base = base.context("the demo printed no address")?;
         let client = reqwest::Client::builder().no_proxy().build()?;
-        Ok(Self { child, base, client, session: tokio::sync::OnceCell::new() })
+        Ok(Self { child, base, data, client, session: tokio::sync::OnceCell::new() })
     }
 
     pub async fn books(&self) -> anyhow::Result<Value> {
@@ -142,6 +144,36 @@ impl Demo {
         let body = json!({"customer": customer, "code": code, "total": "3000"});
         self.client.post(url).json(&body).send().await?.error_for_status()?;
         self.first("/orders").await
+    }
+
+    /// Where the sandbox's Shopify is.
+    fn other_side(&self) -> anyhow::Result<String> {
+        let config = std::fs::read_to_string(self.data.path().join("kaeru.toml"))?;
+        let line = config.lines().find_map(|line| line.trim().strip_prefix("base_url = \""));
+        let line = line.context("a base_url")?;
+        Ok(line.trim_end_matches('"').to_owned())
+    }
+
+    /// The books compared, where Shopify has a coupon that Kaeru does not know.
+    pub async fn differing_books(&self) -> anyhow::Result<()> {
+        let query = "mutation($input: DiscountCodeBasicInput!) { \
+            discountCodeBasicCreate(basicCodeDiscount: $input) { userErrors { message } } }";
+        let input = json!({"code": "STRAY-1", "title": "COUPON-STRAY-1", "usageLimit": 1,
+            "startsAt": "2026-01-01T00:00:00Z", "context": {"all": "ALL"},
+            "customerGets": {"items": {"all": true},
+                "value": {"discountAmount": {"amount": "100", "appliesOnEachItem": false}}}});
+        let url = format!("{}/admin/api/2026-10/graphql.json", self.other_side()?);
+        let sent = self.client.post(url).header("X-Shopify-Access-Token", "demo-shopify-token");
+        let sent = sent.json(&json!({"query": query, "variables": {"input": input}}));
+        let made: Value = sent.send().await?.error_for_status()?.json().await?;
+        anyhow::ensure!(made["errors"].is_null(), "{made}");
+        self.staff("/reconciliation", json!({})).await?;
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        while self.get("/reconciliation").await?["run"]["status"] != "completed" {
+            anyhow::ensure!(tokio::time::Instant::now() < deadline, "never compared");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
     }
 
     /// The number of the newest mail, waited for.

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::discount_view::DiscountNode;
 use super::execute::View;
-use super::graphql::{Field, Object, Out, Variables, gid};
+use super::graphql::{Connection, ConnectionOf, Errors, Field, Object, Out, Variables, gid};
 use super::user_error::{self, UserError};
 use crate::books::{Books, Buyers, Coupon, Entry, Minimum, Open, Status, Worth};
 use crate::clock::{Millis, Seconds, parse_seconds};
@@ -207,6 +207,29 @@ pub fn by_code(view: View<'_>, field: &Field, out: &mut Out<'_>) {
 pub fn by_id(view: View<'_>, field: &Field, type_name: &'static str, out: &mut Out<'_>) {
     let coupon = number(field, out.variables).and_then(|id| view.books.coupons.get(&id));
     out.nullable(coupon.map(|coupon| DiscountNode { type_name, coupon, view }), field);
+}
+
+/// A page of all discounts, in the order of their numbers or of their creation.
+pub fn list(view: View<'_>, field: &Field, out: &mut Out<'_>) {
+    let refused = |what: &str, out: &mut Out<'_>| {
+        let errors = Errors::not_emulated(what).to_json();
+        out.error(errors["errors"][0].clone());
+    };
+    if !field.text("query", out.variables).is_empty() {
+        return refused("a filter of discountNodes", out);
+    }
+    let mut found: Vec<&Coupon> = view.books.coupons.values().collect();
+    match field.text("sortKey", out.variables).as_str() {
+        "" | "ID" => found.sort_by_key(|coupon| coupon.id),
+        "CREATED_AT" => found.sort_by_key(|coupon| (coupon.created_at, coupon.id)),
+        other => return refused(&format!("the sort key {other} of discountNodes"), out),
+    }
+    if field.flag("reverse", out.variables) {
+        found.reverse();
+    }
+    let node = |coupon| DiscountNode { type_name: "DiscountNode", coupon, view };
+    let nodes = found.into_iter().map(|of| (of.id.to_string(), node(of))).collect();
+    Connection::write(ConnectionOf::DiscountNodes, nodes, field, out);
 }
 
 fn number(field: &Field, variables: &Variables) -> Option<u64> {

@@ -220,6 +220,7 @@ fn read(root: Root, field: &Field, view: View<'_>, out: &mut Out<'_>) {
         Root::DiscountByCode => discounts::by_code(view, field, out),
         Root::CodeDiscountNode => discounts::by_id(view, field, "DiscountCodeNode", out),
         Root::DiscountNode => discounts::by_id(view, field, "DiscountNode", out),
+        Root::DiscountNodes => discounts::list(view, field, out),
         Root::Customer => customers::by_id(view, field, out),
         Root::Nodes => customers::by_ids(view, field, out),
         Root::Order => orders::by_id(view, field, out),

@@ -17,6 +17,7 @@ pub enum Root {
     DiscountByCode,
     CodeDiscountNode,
     DiscountNode,
+    DiscountNodes,
     Customer,
     Nodes,
     Order,
@@ -48,6 +49,7 @@ impl Root {
             "codeDiscountNodeByCode" => Self::DiscountByCode,
             "codeDiscountNode" => Self::CodeDiscountNode,
             "discountNode" => Self::DiscountNode,
+            "discountNodes" => Self::DiscountNodes,
             "customer" => Self::Customer,
             "nodes" => Self::Nodes,
             "order" => Self::Order,
@@ -77,9 +79,10 @@ impl Root {
             Self::DiscountDeactivate => Call::ShopifyDeactivate,
             Self::DiscountDelete => Call::ShopifyDelete,
             Self::MetafieldsSet => Call::ShopifyMetafield,
-            Self::DiscountByCode | Self::CodeDiscountNode | Self::DiscountNode => {
-                Call::ShopifyLookup
-            }
+            Self::DiscountByCode
+            | Self::CodeDiscountNode
+            | Self::DiscountNode
+            | Self::DiscountNodes => Call::ShopifyLookup,
             Self::Customer | Self::Nodes => Call::ShopifyCustomer,
             Self::Order | Self::Orders => Call::ShopifyOrders,
             Self::Shop | Self::AppInstallation | Self::TypeName => Call::ShopifyShop,
@@ -148,7 +151,8 @@ impl Root {
             Self::CustomerMerge => {
                 number("customerOneId").into_iter().chain(number("customerTwoId")).collect()
             }
-            Self::Shop
+            Self::DiscountNodes
+            | Self::Shop
             | Self::AppInstallation
             | Self::Job
             | Self::CustomerMergeStatus

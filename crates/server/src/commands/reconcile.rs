@@ -5,16 +5,17 @@ use clap::Args;
 use domain::{At, ShopId};
 use engine::ports::Clock;
 use server::{
-    app,
+    app::{self, Shop},
     clock::{SharedClock, SystemClock},
     config::Config,
     http_client::http_client,
-    reconcile,
+    reconcile::{self, Phase, Place},
     store::Database,
 };
+use std::collections::BTreeMap;
 
 const DAY_US: i64 = 86_400_000_000;
-const EVERY: u64 = 5_000;
+const EVERY: usize = 5_000;
 
 #[derive(Args)]
 pub struct Reconcile {
@@ -26,6 +27,39 @@ pub struct Reconcile {
     days: Option<u16>,
     #[command(flatten)]
     configured: crate::Configured,
+}
+
+/// Prints what differs as it is found, so that memory stays the same; says how much did.
+async fn compare(shop: &Shop, database: &Database, since: At) -> anyhow::Result<usize> {
+    let mut counts: BTreeMap<Phase, usize> = BTreeMap::new();
+    let (mut place, mut found, mut told) = (Some(Place::START), 0, 0);
+    while let Some(here) = place {
+        let part = reconcile::step(shop, database, since, &here, SystemClock.now()).await?;
+        for difference in &part.differences {
+            println!("{}\t{difference}", shop.id);
+        }
+        *counts.entry(here.phase).or_default() += part.compared;
+        found += part.differences.len();
+        let compared: usize = counts.values().sum();
+        if compared / EVERY > told {
+            told = compared / EVERY;
+            eprintln!("{}: {compared} compared", shop.id);
+        }
+        place = part.next;
+    }
+    let of = |phase| counts.get(&phase).copied().unwrap_or_default();
+    println!(
+        "{}: {} coupons, {} movements, {} discounts at Shopify, {} metafields, {found} differences",
+        shop.id,
+        of(Phase::Coupons),
+        of(Phase::Movements),
+        of(Phase::Discounts),
+        of(Phase::Metafields)
+    );
+    if !reconcile::compares_points(shop) {
+        println!("{}: the till cannot look movements up, so points were not compared", shop.id);
+    }
+    Ok(found)
 }
 
 pub async fn run(command: Reconcile) -> anyhow::Result<()> {
@@ -42,22 +76,8 @@ pub async fn run(command: Reconcile) -> anyhow::Result<()> {
     let mut differences = 0;
     for shop in shops {
         let shop = app::open_shop(shop, &client, &database, &clock);
-        let progress = |compared: u64| {
-            if compared.is_multiple_of(EVERY) {
-                eprintln!("{}: {compared} compared", shop.id);
-            }
-        };
-        let report = reconcile::run(&shop, &database, since, now, progress).await;
-        let report = report.with_context(|| format!("shop {}", shop.id))?;
-        for difference in &report.differences {
-            println!("{}\t{difference}", shop.id);
-        }
-        let (coupons, movements) = (report.coupons, report.movements);
-        let found = report.differences.len();
-        println!("{}: {coupons} coupons, {movements} movements, {found} differences", shop.id);
-        if !report.points_compared {
-            println!("{}: the till cannot look movements up, so points were not compared", shop.id);
-        }
+        let found = compare(&shop, &database, since).await;
+        let found = found.with_context(|| format!("shop {}", shop.id))?;
         differences += found;
     }
     if differences > 0 {

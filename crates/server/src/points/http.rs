@@ -46,6 +46,7 @@ pub struct HttpPoints {
     /// `None` where the token cannot stand in a header.
     authorization: Option<HeaderValue>,
     recovery: Recovery,
+    finds: bool,
     expiry: bool,
     client: HttpClient,
 }
@@ -142,6 +143,7 @@ impl HttpPoints {
             base: Url::parse(&settings.base_url).ok(),
             authorization,
             recovery,
+            finds: settings.lookup,
             expiry: settings.expiry,
             client,
         }
@@ -312,6 +314,10 @@ impl PointsBook for HttpPoints {
 
     fn recovery(&self) -> Recovery {
         self.recovery
+    }
+
+    fn finds(&self) -> bool {
+        self.finds
     }
 }
 

@@ -111,6 +111,7 @@ operations! {
     CreditsRead = "src/shopify/operations/credits_read.graphql" costs 184 Later;
     CreditsReverted = "src/shopify/operations/credits_reverted.graphql" costs 126 Later;
     CustomerCard = "src/shopify/operations/customer_card.graphql" costs 4 Later;
+    DiscountsNewest = "src/shopify/operations/discounts_newest.graphql" costs 100 Later;
     OrderCancel = "src/shopify/operations/order_cancel.graphql" costs 10 Later;
     OrderProgress = "src/shopify/operations/order_progress.graphql" costs 1 Later;
     OrderRead = "src/shopify/operations/order_read.graphql" costs 55 Later;

@@ -42,6 +42,7 @@ const CHANGES: &[Change] = &changes![
     "0014_lineage",
     "0020_people",
     "0025_refunds",
+    "0023_reconciliation",
 ];
 
 const REMEMBER: &str = "CREATE TABLE IF NOT EXISTS schema_migration \

@@ -29,6 +29,7 @@ mod placing;
 mod postgres;
 pub mod reads;
 pub mod reconcile;
+pub mod reconciliation;
 pub mod replicas;
 pub mod reports;
 mod reversals;

@@ -2,7 +2,7 @@
 //! connections of their own.
 
 use super::{
-    jobs, migrate, outbox, sql,
+    jobs, migrate, outbox, reconciliation, sql,
     tx::{DbError, Dialect, Line, Statement, Tx, Value, Work},
     writer::Writer,
 };
@@ -55,6 +55,8 @@ impl Sqlite {
         connection.execute(sql::RECLAIM, params![now.0, now.plus(engine::LEASE).0])?;
         connection.execute(outbox::RECLAIM, params![now.0, now.plus(outbox::LEASE).0])?;
         connection.execute(jobs::RECLAIM, params![now.0, now.plus(jobs::LEASE).0])?;
+        let (reclaim, lease) = (reconciliation::RECLAIM, reconciliation::LEASE);
+        connection.execute(reclaim, params![now.0, now.plus(lease).0])?;
         Self::start(path, connection, Some(lock))
     }
 

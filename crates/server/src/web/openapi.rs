@@ -28,6 +28,8 @@ use utoipa_swagger_ui::SwaggerUi;
         api::revert::revert, api::revert::cancel, api::order_status::set, api::order_new::create,
         api::credits::show, api::credits::create, api::credits::extend, api::reviews::list,
         api::reviews::settle,
+        api::revert::revert, api::revert::cancel, api::order_status::set, api::reviews::list,
+        api::reviews::settle, api::reconciliation::show, api::reconciliation::create,
         api::audit::list, api::reports::coupons, api::reports::liability, api::customers::list,
         api::customer::show, api::customer_history::list, api::person::export, api::person::erase,
         api::merge::create, api::grants::create, api::lots::extend, till::show, till::deduct,

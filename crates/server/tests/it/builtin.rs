@@ -186,7 +186,10 @@ async fn exchange_and_back(url: Option<String>) -> anyhow::Result<()> {
     assert_eq!(page["items"].as_array().map(Vec::len), Some(2), "{page}");
     quiet(&service.client, &service.base).await?;
     for (command, said) in [
-        (&["reconcile", "--shop", "main"][..], "1 coupons, 2 movements, 0 differences"),
+        (
+            &["reconcile", "--shop", "main"][..],
+            "1 coupons, 2 movements, 1 discounts at Shopify, 1 metafields, 0",
+        ),
         (&["export", "--shop", "main", "balances"], "12345,1290"),
         (&["export", "--shop", "main", "lots"], "12345,2,40,40"),
         (&["export", "--shop", "main", "movements"], "Coupon conversion"),

@@ -35,6 +35,7 @@ mod postgres_reads;
 mod postgres_server;
 mod process;
 mod proxy;
+mod reconciliation;
 mod refunds;
 mod replicas;
 mod reversals;

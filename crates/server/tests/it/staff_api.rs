@@ -164,6 +164,8 @@ const ROUTES: &[(&str, &str, &str, &str)] = &[
     ("POST", "/customers/NONE/credits", r#"{"amount":"5","reason":"r"}"#, "es"),
     ("POST", "/customers/1/credits/lots/1/extend", r#"{"expires_at":"x","reason":"r"}"#, "es"),
     ("GET", "/reviews", "", "vmes"),
+    ("GET", "/reconciliation", "", "vmes"),
+    ("POST", "/reconciliation", r#"{"days":7}"#, "es"),
     ("POST", "/reviews/NONE/settle", r#"{"verdict":"applied","note":"n"}"#, "es"),
     ("GET", "/audit", "", "vmes"),
     ("GET", "/reports/coupons", "", "vmes"),

@@ -145,6 +145,7 @@ pub struct Connection<T> {
 pub enum ConnectionOf {
     Codes,
     DiscountApplications,
+    DiscountNodes,
     LineItems,
     OrderTransactions,
     Orders,
@@ -161,6 +162,7 @@ impl ConnectionOf {
             Self::DiscountApplications => {
                 ("DiscountApplicationConnection", "DiscountApplicationEdge")
             }
+            Self::DiscountNodes => ("DiscountNodeConnection", "DiscountNodeEdge"),
             Self::LineItems => ("LineItemConnection", "LineItemEdge"),
             Self::OrderTransactions => ("OrderTransactionConnection", "OrderTransactionEdge"),
             Self::Orders => ("OrderConnection", "OrderEdge"),

@@ -213,6 +213,7 @@ async fn operations_cost_what_shopify_says() {
             "OrderCancel" => json!({"id": order, "reason": "STAFF", "restock": false}),
             "OrdersChanged" => json!({"query": "status:any"}),
             "CreditsRead" => json!({"customer": customer}),
+            "DiscountsNewest" => json!({}),
             "CreditGive" => json!({
                 "customer": customer,
                 "credit": {"creditAmount": {"amount": "300", "currencyCode": "JPY"}},

@@ -24,6 +24,7 @@ mod overview;
 mod page;
 mod person;
 mod plots;
+mod reconciliation;
 mod refund_preview;
 mod revert;
 mod review;
@@ -80,6 +81,7 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/admin/orders/{id}/revert", get(revert::ask_revert).post(revert::revert))
         .route("/admin/orders/{id}/refund-preview", get(refund_preview::see))
         .route("/admin/orders/{id}/cancel", get(revert::ask_cancel).post(revert::cancel))
+        .route("/admin/reconciliation", get(reconciliation::see).post(reconciliation::start))
         .route("/admin/audit", get(audit::list))
         .route("/admin/mail", get(mail::list))
         .route("/admin/mail/{id}", get(mail::see))

@@ -17,8 +17,8 @@ const fn link(path: &'static str, text: &'static str, act: Act) -> Link {
     Link { path, text, act }
 }
 
-/// Only what exists. The order: overview, coupons, expiring, orders, customers, reviews, audit,
-/// mail, reports, staff, settings.
+/// Only what exists. The order: overview, coupons, expiring, orders, customers, reviews,
+/// reconciliation, audit, mail, reports, staff, settings.
 pub const LINKS: &[Link] = &[
     link("/admin/overview", "nav-overview", Act::See),
     link("/admin/coupons", "nav-coupons", Act::See),
@@ -27,6 +27,7 @@ pub const LINKS: &[Link] = &[
     link("/admin/customers", "nav-customers", Act::See),
     link("/admin/jobs", "nav-jobs", Act::See),
     link("/admin/reviews", "nav-reviews", Act::See),
+    link("/admin/reconciliation", "nav-reconciliation", Act::See),
     link("/admin/audit", "nav-audit", Act::See),
     link("/admin/mail", "nav-mail", Act::See),
     link("/admin/staff", "nav-staff", Act::ManageStaff),

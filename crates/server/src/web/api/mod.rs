@@ -23,6 +23,7 @@ pub mod order_new;
 pub mod order_status;
 pub mod orders;
 pub mod person;
+pub mod reconciliation;
 pub mod refund_preview;
 pub mod reports;
 pub mod revert;
@@ -74,6 +75,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/orders/{id}/status", post(order_status::set))
         .route("/reviews", get(reviews::list))
         .route("/reviews/{id}/settle", post(reviews::settle))
+        .route("/reconciliation", get(reconciliation::show).post(reconciliation::create))
         .route("/reports/coupons", get(reports::coupons))
         .route("/reports/liability", get(reports::liability))
         .route("/customers", get(customers::list))
