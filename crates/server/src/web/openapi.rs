@@ -27,8 +27,6 @@ use utoipa_swagger_ui::SwaggerUi;
         api::refund_preview::show,
         api::revert::revert, api::revert::cancel, api::order_status::set, api::order_new::create,
         api::credits::show, api::credits::create, api::credits::extend, api::reviews::list,
-        api::reviews::settle,
-        api::revert::revert, api::revert::cancel, api::order_status::set, api::reviews::list,
         api::reviews::settle, api::reconciliation::show, api::reconciliation::create,
         api::audit::list, api::reports::coupons, api::reports::liability, api::customers::list,
         api::customer::show, api::customer_history::list, api::person::export, api::person::erase,
