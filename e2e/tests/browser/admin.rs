@@ -39,17 +39,30 @@ async fn history(demo: &Demo) -> anyhow::Result<Vec<String>> {
     Ok(codes)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn each_page_reads_well_in_each_language_and_size() -> anyhow::Result<()> {
-    let demo = Demo::start()?;
-    let codes = history(&demo).await?;
+/// A cancelled order of another channel that store credit paid for.
+async fn own_order(demo: &Demo) -> anyhow::Result<String> {
+    let credit = serde_json::json!({"amount": "500", "reason": "Late delivery"});
+    demo.staff("/customers/12345/credits", credit).await?;
+    let order = serde_json::json!({"number": "1001", "channel": "ginza", "customer": "12345",
+        "total": {"amount": "3000"}, "credits": {"amount": "300"}});
+    demo.staff("/orders", order).await?;
+    let status = serde_json::json!({"status": "cancelled"});
+    demo.staff("/orders/ginza.1001/status", status).await?;
+    Ok("/admin/orders/ginza.1001".to_owned())
+}
+
+/// Every page by its name, with something to see on it.
+async fn pages(demo: &Demo) -> anyhow::Result<Vec<(&'static str, String)>> {
+    let codes = history(demo).await?;
     let (cancelled, held, unused) = (&codes[0], &codes[1], &codes[2]);
     let job = demo.trial(&codes).await?;
     let review = format!("/admin/reviews/{}", demo.review().await?);
     let mail = format!("/admin/mail/{}", demo.mail().await?);
     let order = format!("/admin/orders/{}", demo.order("12345").await?);
     demo.differing_books().await?;
-    let pages = [
+    let own = own_order(demo).await?;
+    let own_revert = format!("{own}/revert");
+    Ok(vec![
         ("overview", "/admin/overview".to_owned()),
         ("expiring", "/admin/expiring?days=400".to_owned()),
         ("expiring-none", "/admin/expiring?days=7".to_owned()),
@@ -69,6 +82,10 @@ async fn each_page_reads_well_in_each_language_and_size() -> anyhow::Result<()> 
         ("confirm", format!("/admin/coupons/{held}/confirm")),
         ("orders", "/admin/orders".to_owned()),
         ("orders-none", "/admin/orders?q=nobody".to_owned()),
+        ("order-new", "/admin/orders/new".to_owned()),
+        ("order-own", own),
+        ("order-own-revert", own_revert),
+        ("credits", "/admin/customers/12345/credits?on=2030-01-31".to_owned()),
         ("order", order.clone()),
         ("order-cancel", format!("{order}/cancel")),
         ("refund-preview", format!("{order}/refund-preview?amount=1000")),
@@ -84,7 +101,13 @@ async fn each_page_reads_well_in_each_language_and_size() -> anyhow::Result<()> 
         ("mails", "/admin/mail".to_owned()),
         ("mail", mail),
         ("nowhere", "/admin/nowhere".to_owned()),
-    ];
+    ])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_page_reads_well_in_each_language_and_size() -> anyhow::Result<()> {
+    let demo = Demo::start()?;
+    let pages = pages(&demo).await?;
     let mut wrong = Vec::new();
     for dark in [false, true] {
         let page = Page::open(1280, dark).await?;

@@ -7,6 +7,7 @@ use crate::{
     web::{
         api::{
             coupons::{self as api_coupons, CouponItem, ListQuery},
+            credits::{self, OwnCredit},
             customer::{self, CustomerDetail, CustomerQuery},
             customer_history::{self, HistoryItem},
             grants,
@@ -55,6 +56,8 @@ struct CustomerPage {
     latest: Vec<Issued>,
     orders: Vec<Bought>,
     all_orders: String,
+    /// Store credit that Kaeru holds.
+    own: Option<OwnCredit>,
     moves: Vec<Move>,
     older: Option<String>,
 }
@@ -137,6 +140,7 @@ pub async fn see(
     let on = asked.on.unwrap_or_default();
     let wanted = CustomerQuery { on: Some(on.clone()).filter(|on| !on.is_empty()) };
     let detail = customer::read(&app, &page.staff, &id, wanted).await?;
+    let own = credits::read(&app, &page.staff, &id, &CustomerQuery::default()).await?.own;
     let part = PageQuery { limit: Some(MOVEMENTS), cursor: asked.cursor };
     let history = customer_history::read(&app, &page.staff, &id, part).await?;
     let (latest, orders) = belongings(&app, &page, grants::customer(&id)?).await?;
@@ -156,6 +160,7 @@ pub async fn see(
         all_orders: forms::address("/admin/orders", &[("q", &id)]),
         latest,
         orders,
+        own,
         moves: moves(history.items),
         coupons,
         older,

@@ -7,6 +7,7 @@ mod cancel;
 mod confirm;
 mod coupon;
 mod coupons;
+mod credits;
 mod customer;
 mod customers;
 mod expiring;
@@ -19,6 +20,7 @@ mod me;
 mod nav;
 mod oidc;
 mod order;
+mod order_new;
 mod orders;
 mod overview;
 mod page;
@@ -63,6 +65,7 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .merge(runs())
         .route("/admin/customers", get(customers::list))
         .route("/admin/customers/{id}", get(customer::see))
+        .route("/admin/customers/{id}/credits", get(credits::see).post(credits::grant))
         .route("/admin/customers/{id}/grant", get(person::ask_grant).post(person::grant))
         .route("/admin/customers/{id}/erase", get(person::ask_erase).post(person::erase))
         .route("/admin", get(nav::first))
@@ -77,6 +80,8 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/admin/reviews", get(reviews::list))
         .route("/admin/reviews/{id}", get(review::see).post(review::settle))
         .route("/admin/orders", get(orders::list))
+        .route("/admin/orders/new", get(order_new::ask).post(order_new::place))
+        .route("/admin/orders/{id}/status", post(order_new::status))
         .route("/admin/orders/{id}", get(order::see))
         .route("/admin/orders/{id}/revert", get(revert::ask_revert).post(revert::revert))
         .route("/admin/orders/{id}/refund-preview", get(refund_preview::see))

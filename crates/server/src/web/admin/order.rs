@@ -3,6 +3,7 @@
 use super::{Page, coupon, coupons::Badge, orders, show};
 use crate::{
     app::App,
+    store::orders::{SHOPIFY, Status},
     web::{
         api::order::{self, OrderDetail},
         error::ApiError,
@@ -33,6 +34,8 @@ struct OrderPage {
     /// The customer's page.
     of_customer: Option<String>,
     may_act: bool,
+    /// Names, texts, and which it is: how an order of another channel may stand.
+    standings: Vec<(&'static str, String, bool)>,
     /// Something is on its way: looked at again by itself.
     waits: bool,
     /// What its refunds make due, while it stands.
@@ -89,6 +92,18 @@ pub fn refunded(page: &Page, detail: &OrderDetail) -> Option<String> {
     told.then(|| page.with("order-refunded-items", &asked))
 }
 
+/// Shopify keeps its own orders' status.
+fn standings(page: &Page, detail: &OrderDetail) -> Vec<(&'static str, String, bool)> {
+    if detail.order.channel == SHOPIFY || !page.may(Act::Cancel) {
+        return vec![];
+    }
+    let named = |of: Status| {
+        let name = of.as_str();
+        (name, page.t(&format!("order-status-{name}")), detail.order.status == name)
+    };
+    Status::ALL.map(named).to_vec()
+}
+
 pub async fn see(
     State(app): State<Arc<App>>,
     page: Page,
@@ -126,6 +141,7 @@ pub async fn see(
         steps: detail.timeline.iter().map(step).collect(),
         of_customer: of_customer.map(|buyer| format!("/admin/customers/{}", buyer.id)),
         may_act: page.may(Act::Cancel),
+        standings: standings(&page, &detail),
         waits,
         refunded: refunded(&page, &detail),
         detail,

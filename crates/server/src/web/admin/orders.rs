@@ -33,6 +33,7 @@ struct OrdersPage {
     statuses: Vec<(&'static str, String, bool)>,
     rows: Vec<Row>,
     narrowed: bool,
+    may_place: bool,
     next: Option<String>,
     first: Option<String>,
 }
@@ -128,6 +129,7 @@ pub async fn list(
         statuses,
         rows,
         narrowed,
+        may_place: page.may(Act::PlaceOrder),
         next,
         first,
         page,

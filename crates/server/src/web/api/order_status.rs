@@ -49,7 +49,10 @@ pub async fn set(
 }
 
 /// Says how it stands. Nothing moves by it: what comes back is decided apart.
-async fn change(
+///
+/// # Errors
+/// Where it is Shopify's order, or a reversal works on it.
+pub async fn change(
     app: &App,
     staff: &Staff,
     id: &str,
