@@ -143,8 +143,16 @@ impl App {
     /// # Errors
     /// Where the database cannot be used.
     pub async fn open(config: Config, demo: bool) -> anyhow::Result<Arc<Self>> {
+        let database = Database::open(&config.database, SharedClock::default().now()).await?;
+        Self::over(config, database, demo).await
+    }
+
+    /// The same over a database that is open.
+    ///
+    /// # Errors
+    /// Where it does not answer, or mail cannot be sent so.
+    pub async fn over(config: Config, database: Database, demo: bool) -> anyhow::Result<Arc<Self>> {
         let clock = SharedClock::default();
-        let database = Database::open(&config.database, clock.now()).await?;
         if let Some(now) = database.now().await? {
             clock.set(now);
         }

@@ -70,6 +70,8 @@ enum Command {
     Reconcile(commands::reconcile::Reconcile),
     /// Opening balances from a CSV file into the built-in points book
     Import(commands::import::Import),
+    /// Orders of another channel from a CSV file, each with what pays for it
+    ImportOrders(commands::import_orders::ImportOrders),
     /// A shop's books as CSV
     Export(commands::export::Export),
     /// Staff accounts
@@ -120,6 +122,7 @@ fn main() -> ExitCode {
         Command::Doctor(at) => cli::run(commands::doctor::run(&at.config)),
         Command::Reconcile(command) => cli::run(commands::reconcile::run(command)),
         Command::Import(command) => cli::run(commands::import::run(command)),
+        Command::ImportOrders(command) => cli::run(commands::import_orders::run(command)),
         Command::Export(command) => cli::run(commands::export::run(command)),
         Command::Staff(command) => cli::run(commands::staff::run(command)),
         Command::Audit(command) => cli::run(commands::audit::run(command)),

@@ -84,6 +84,7 @@ pub async fn run(path: &Path) -> anyhow::Result<()> {
         }
         shopify(&shop, &base_url, &mut findings).await;
         points(&shop, &mut findings).await;
+        ledger(&shop, &database, &mut findings).await;
     }
     if findings.0 > 0 {
         bail!("{} findings: each line marked «bad» says what to do", findings.0);
@@ -150,6 +151,26 @@ async fn shopify(shop: &Shop, base_url: &str, findings: &mut Findings) {
         &format!("{}: clock, {} s from Shopify's", shop.id, skew.abs()),
         "run a time service (NTP): coupons would begin and end at wrong moments",
     );
+}
+
+/// What Kaeru holds itself adds up: each account is its lots, and each movement's postings sum to
+/// zero.
+async fn ledger(shop: &Shop, database: &Database, findings: &mut Findings) {
+    if shop.builtin.is_none() && shop.credits.is_none() {
+        return;
+    }
+    let name = format!("{}: Kaeru's own books", shop.id);
+    match store::ledger::crooked(database, &shop.id).await {
+        Ok((0, 0)) => findings.ok(&format!("{name} add up")),
+        Ok((accounts, movements)) => findings.bad(
+            &name,
+            &format!(
+                "{accounts} accounts are not their lots, {movements} movements do not sum to \
+                 zero: stop the service and compare with a backup"
+            ),
+        ),
+        Err(error) => findings.bad(&name, &error.to_string()),
+    }
 }
 
 async fn points(shop: &Shop, findings: &mut Findings) {

@@ -6,6 +6,7 @@ pub mod carry;
 pub mod doctor;
 pub mod export;
 pub mod import;
+pub mod import_orders;
 pub mod reconcile;
 pub mod restore;
 pub mod staff;

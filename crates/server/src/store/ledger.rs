@@ -6,8 +6,8 @@ mod rows;
 
 pub use merge::merge;
 pub use reads::{
-    Balance, History, Lot as LotRow, MovementRow, accounts, balance, balance_as_of, find, history,
-    is_known, lots, movement, opening,
+    Balance, History, Lot as LotRow, MovementRow, accounts, balance, balance_as_of, crooked, find,
+    history, is_known, lots, movement, opening,
 };
 
 use super::{

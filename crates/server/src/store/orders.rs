@@ -114,7 +114,8 @@ const KEEP: &str = "INSERT INTO orders AS o (shop, id, name, channel, customer, 
     currency, status, financial_status, cancel_reason, cancelled_at, created_at, updated_at, \
     seen_at, credit, revert_status, goods, lines) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, \
     ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, 'nothing_to_revert', ?17, ?18) \
-    ON CONFLICT (shop, id) DO UPDATE SET name = excluded.name, customer = coalesce(excluded.customer, o.customer), \
+    ON CONFLICT (shop, id) DO UPDATE SET name = excluded.name, \
+    customer = coalesce(excluded.customer, o.customer), \
     total = excluded.total, items = excluded.items, currency = excluded.currency, \
     status = CASE WHEN o.channel = 'shopify' AND o.status = 'cancelled' THEN o.status \
     ELSE excluded.status END, financial_status = excluded.financial_status, \

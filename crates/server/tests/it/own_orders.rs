@@ -1,10 +1,16 @@
 //! Orders of other channels over HTTP, on the real binary: their coupons and Kaeru's own store
 //! credit are used up before they count, and come back once.
 
-use crate::staff_api::{Demo, Session};
+use crate::{
+    builtin::kaeru,
+    staff_api::{Demo, Session},
+};
+use engine::ports::Clock;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
+use server::clock::SystemClock;
+use std::time::Duration;
+use tokio::{task::JoinSet, time::Instant};
 
 const CUSTOMER: &str = "12345";
 
@@ -248,5 +254,98 @@ async fn cancelling_here_sets_the_status_and_gives_back_in_one_act() -> anyhow::
     let (status, _, said) =
         post(&demo, &staff, "/orders/ginza.89/status", "s", json!({"status": "pending"})).await?;
     assert_eq!(status, 200, "not busy any more: {said}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_of_orders_is_placed_once() -> anyhow::Result<()> {
+    let demo = Demo::start().await?;
+    let staff = demo.sign_in("ec").await?;
+    let code = demo.convert(CUSTOMER, "a").await?;
+    give(&demo, &staff, "g", json!({"amount": "200", "reason": "hello"})).await?;
+    let file = demo.folder.path().join("orders.csv");
+    let config = demo.folder.path().join("kaeru.toml").to_string_lossy().into_owned();
+    let import = |csv: &str, more: &[&str]| {
+        std::fs::write(&file, csv)?;
+        let path = file.to_string_lossy();
+        let first = ["import-orders", "--shop", "main", "--config", &config, &path];
+        kaeru(&[&first[..], more].concat(), "")
+    };
+    let header = "channel,number,customer,total,coupons,credits\n";
+    for (row, named) in [
+        ("ginza,,12345,3000,,", "number: is missing"),
+        ("shopify,1,12345,3000,,", "channel"),
+        ("ginza,1,nobody,3000,,", "not-found"),
+        ("ginza,1,12345,3000.5,,", "total.amount"),
+        ("ginza,1,12345", "the row does not fit"),
+    ] {
+        let (done, said) = import(&format!("{header}ginza,2,12345,100,,\n{row}\n"), &[])?;
+        assert!(!done && said.contains(named) && said.contains("line 3"), "{row}: {said}");
+    }
+    let good = format!("{header}ginza,31,12345,3000,{code},150\nginza,32,12345,500,,\n");
+    let (done, said) = import(&good, &["--dry-run"])?;
+    assert!(done && said.contains("2 orders of 3500 JPY"), "{said}");
+    assert_eq!(demo.get(&staff, "/orders").await?["items"], json!([]), "nothing was placed");
+    for (new, known) in [("2 orders of 3500 were placed", "0 orders"), ("0 orders", "2 orders")] {
+        let (done, said) = import(&good, &[])?;
+        assert!(done && said.contains(new) && said.contains(known), "{said}");
+    }
+    assert!(!lives(&demo, &code).await?);
+    assert_eq!(credit(&demo, &staff).await?, "50");
+    let (done, said) = import(&format!("{header}ginza,33,12345,500,{code},\n"), &[])?;
+    assert!(!done && said.contains("coupon-already-used"), "{said}");
+    let (_, said) = kaeru(&["doctor", "--config", &config], "")?;
+    assert!(said.contains("own books add up"), "{said}");
+    Ok(())
+}
+
+/// Places an order that credit of that funding paid, lets the credit run out, and cancels it.
+async fn run_out(
+    demo: &Demo,
+    staff: &Session,
+    number: &str,
+    funding: &str,
+) -> anyhow::Result<String> {
+    let soon = SystemClock.now().plus(Duration::from_secs(2)).rfc3339();
+    let credit = json!({"amount": "100", "reason": "r", "expires_at": soon, "funding": funding});
+    give(demo, staff, &format!("g{number}"), credit).await?;
+    let key = format!("o{number}");
+    let (_, word, said) =
+        post(demo, staff, "/orders", &key, order(number, &[], Some("100"))).await?;
+    anyhow::ensure!(word == "completed", "{said}");
+    let place = format!("/orders/ginza.{number}");
+    let body = json!({"status": "cancelled"});
+    post(demo, staff, &format!("{place}/status"), "s", body).await?;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while demo.get(staff, &place).await?["credits"][0]["expiry"]["expired"] != json!(true) {
+        anyhow::ensure!(Instant::now() < deadline, "it never runs out");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(place)
+}
+
+#[tokio::test]
+async fn credit_that_ran_out_comes_back_only_as_far_as_it_may_be_extended() -> anyhow::Result<()> {
+    let demo = Demo::start().await?;
+    let staff = demo.sign_in("ec").await?;
+    let paid = run_out(&demo, &staff, "1", "paid").await?;
+    let free = run_out(&demo, &staff, "2", "free").await?;
+    let days = |days: u64| SystemClock.now().plus(Duration::from_secs(86_400 * days)).rfc3339();
+    for (n, (what, place, until, wanted, balance)) in [
+        ("not extended", &paid, None, "credit-expired", "0"),
+        ("longer than six months", &paid, Some(days(240)), "paid-lot-too-long", "0"),
+        ("within six months", &paid, Some(days(30)), "completed", "100"),
+        ("once", &paid, Some(days(30)), "already-reverted", "100"),
+        ("free: as long as one likes", &free, Some(days(240)), "completed", "200"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let body = json!({"extend_to": until});
+        let key = format!("r{n}");
+        let (_, word, said) = post(&demo, &staff, &format!("{place}/revert"), &key, body).await?;
+        assert_eq!(word, wanted, "{what}: {said}");
+        assert_eq!(credit(&demo, &staff).await?, balance, "{what}");
+    }
     Ok(())
 }

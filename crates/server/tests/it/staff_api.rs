@@ -10,7 +10,7 @@ const STAFF: [&str; 4] = ["viewer", "manager", "ec", "admin"];
 
 pub struct Demo {
     _process: Process,
-    folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
     pub base: String,
     pub client: reqwest::Client,
 }

@@ -184,6 +184,19 @@ pub async fn accounts(
     Ok(lines.iter().map(read).collect::<Result<_, _>>()?)
 }
 
+/// How many of the shop's accounts are not the sum of their lots, and how many movements' postings
+/// do not sum to zero.
+pub async fn crooked(database: &Database, shop: &ShopId) -> Result<(i64, i64), StoreError> {
+    let sql = "SELECT (SELECT count(*) FROM point_account a WHERE a.shop = ?1 AND a.balance <> \
+        coalesce((SELECT sum(l.remaining) FROM point_lot l WHERE l.shop = a.shop \
+        AND l.unit = a.unit AND l.holder = a.holder AND l.remaining > 0), 0)), \
+        (SELECT count(*) FROM (SELECT reference FROM point_posting WHERE shop = ?1 \
+        GROUP BY reference HAVING sum(amount) <> 0) AS uneven)";
+    let lines = database.read(sql, values![shop.0.clone()].to_vec()).await?;
+    let Some(line) = lines.first() else { return Ok((0, 0)) };
+    Ok((line.int(0)?, line.int(1)?))
+}
+
 /// How many opening balances were brought from another book, and their points.
 pub async fn opening(database: &Database, shop: &ShopId) -> Result<(i64, i64), StoreError> {
     let sql = "SELECT count(*), CAST(coalesce(sum(amount), 0) AS BIGINT) FROM point_movement \
