@@ -124,7 +124,10 @@ impl Page {
     pub fn money(&self, money: &MoneyBody) -> String {
         let symbol = Currency::from_code(money.currency).map(|currency| currency.symbol());
         let symbol = symbol.map_or_else(|| money.currency.to_owned(), |symbol| symbol.to_string());
-        format!("{symbol}{}", grouped(&money.amount))
+        match money.amount.strip_prefix('-') {
+            Some(less) => format!("−{symbol}{}", grouped(less)),
+            None => format!("{symbol}{}", grouped(&money.amount)),
+        }
     }
 
     /// What to say of what was done, where the address names a text for it: a page that did
