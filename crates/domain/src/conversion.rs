@@ -31,10 +31,17 @@
 //! do, which is the engine's business. The flow hears only that it is in doubt, that the doubt has
 //! lasted 30 s (the coupon is put on the shelf), how it ended, or that a person must say. A
 //! doubtful deduction is never undone by an addition.
+//!
+//! **Strays.** A deactivation that was not answered may land minutes later: a coupon that was put
+//! on the shelf so is brought back only after the horizon. An activation that was not answered may
+//! land after a later act has killed the coupon: until the horizon no act begins (`Clearing`).
 
 use crate::{
     coupon,
-    effect::{Doubt, Effect, Fact, Input, Moved, Notice, Pending, Reason, Refusal, Rejected, Step},
+    effect::{
+        Doubt, Effect, Fact, Input, Moved, Notice, Pending, Reason, Refusal, Rejected,
+        SWITCH_HORIZON, Step,
+    },
     ids::{Code, CustomerId, MemberNo, NodeId, PosId, Reference, ShopId},
     money::Money,
     points::Points,
@@ -95,25 +102,54 @@ pub enum State {
         doubt: Doubt,
     },
     /// As before, and the coupon is being deactivated. `reason`: only a person can settle it.
+    /// `maybe`: a try was not answered.
     Shelving {
         node: NodeId,
         #[serde(flatten)]
         doubt: Doubt,
         reason: Option<Reason>,
         told: bool,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        maybe: bool,
     },
-    /// As before, and the coupon is dead meanwhile.
+    /// As before, and the coupon is dead meanwhile. `stray`: until when a deactivation that was not
+    /// answered may land.
     Shelved {
         node: NodeId,
         #[serde(flatten)]
         doubt: Doubt,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stray: Option<At>,
     },
     /// A person must say whether the deduction happened. The coupon is dead meanwhile.
-    InReview { node: NodeId, since: At, reason: Reason },
-    /// The deduction did happen; the coupon is being brought back to life.
-    Restoring { node: NodeId, paid: Moved, told: bool },
-    /// The coupon is the customer's. The metafield is being written.
-    Recording { node: NodeId, paid: Moved },
+    InReview {
+        node: NodeId,
+        since: At,
+        reason: Reason,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stray: Option<At>,
+    },
+    /// The deduction did happen; the coupon is being brought back to life, not before `after`.
+    /// `maybe`: a try was not answered.
+    Restoring {
+        node: NodeId,
+        paid: Moved,
+        told: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<At>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        maybe: bool,
+    },
+    /// The coupon is the customer's. The metafield is being written. `stray`: until when an
+    /// activation that was not answered may land.
+    Recording {
+        node: NodeId,
+        paid: Moved,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stray: Option<At>,
+    },
+    /// Done; the coupon is busy until nothing can land any more.
+    Clearing { node: NodeId, paid: Moved, recorded: bool, until: At },
     /// Done. `recorded` is false where the metafield could not be written.
     Completed { node: NodeId, paid: Moved, recorded: bool },
     /// No points were moved; the coupon, which nobody saw, is being deactivated.
@@ -168,13 +204,20 @@ impl Conversion {
             State::Shelved { doubt, .. } => {
                 Pending::Effect(Effect::Settle { doubt: *doubt, shelved: true })
             }
-            State::Shelving { node, .. }
-            | State::Killing { node, .. }
-            | State::Catching { node, .. } => Pending::Effect(Effect::Deactivate { node: *node }),
+            State::Shelving { node, maybe, .. } => {
+                Pending::Effect(Effect::Deactivate { node: *node, maybe: *maybe })
+            }
+            // What is never brought back may be deactivated late.
+            State::Killing { node, .. } | State::Catching { node, .. } => {
+                Pending::Effect(Effect::Deactivate { node: *node, maybe: true })
+            }
             State::InReview { .. } => Pending::Person,
-            State::Restoring { node, .. } => Pending::Effect(Effect::Reactivate { node: *node }),
+            State::Restoring { after: Some(at), .. } => Pending::Timer(*at),
+            State::Restoring { node, maybe, .. } => {
+                Pending::Effect(Effect::Reactivate { node: *node, maybe: *maybe })
+            }
             State::Recording { .. } => Pending::Effect(Effect::Record),
-            State::Dead { until, .. } => Pending::Timer(*until),
+            State::Dead { until, .. } | State::Clearing { until, .. } => Pending::Timer(*until),
             State::Deleting { node, .. } => Pending::Effect(Effect::Delete { node: *node }),
             State::Chasing { until, .. } => Pending::Effect(Effect::Chase { until: *until }),
             State::Completed { .. } | State::Failed { .. } => Pending::Nothing,
@@ -191,9 +234,9 @@ impl Conversion {
             | State::Shelved { .. }
             | State::InReview { .. }
             | State::Restoring { .. } => View::Confirming,
-            State::Recording { paid, .. } | State::Completed { paid, .. } => {
-                View::Completed { paid: *paid }
-            }
+            State::Recording { paid, .. }
+            | State::Clearing { paid, .. }
+            | State::Completed { paid, .. } => View::Completed { paid: *paid },
             State::Dead { problem, .. }
             | State::Deleting { problem, .. }
             | State::Chasing { problem, .. }
@@ -221,6 +264,7 @@ impl Conversion {
             State::InReview { .. } => "in_review",
             State::Restoring { .. } => "restoring",
             State::Recording { .. } => "recording",
+            State::Clearing { .. } => "clearing",
             State::Completed { .. } => "completed",
             State::Killing { .. } => "killing",
             State::Dead { .. } => "dead",
@@ -243,22 +287,25 @@ impl Conversion {
             (State::Confirming { node, doubt }, input) => {
                 self.confirming(*node, *doubt, input).map_or_else(rejected, Ok)
             }
-            (State::Shelving { node, doubt, reason, told }, input) => {
-                shelving(*node, *doubt, *reason, *told, input).map_or_else(rejected, Ok)
+            (State::Shelving { .. }, input) => self.shelving(input, now).map_or_else(rejected, Ok),
+            (State::Shelved { node, doubt, stray }, input) => {
+                self.shelved(*node, *doubt, *stray, input, now).map_or_else(rejected, Ok)
             }
-            (State::Shelved { node, doubt }, input) => {
-                self.shelved(*node, *doubt, input, now).map_or_else(rejected, Ok)
-            }
-            (State::InReview { node, reason, .. }, Input::Verdict { applied }) => {
-                Ok(self.judged(*node, *reason, *applied, now))
+            (State::InReview { node, reason, stray, .. }, Input::Verdict { applied }) => {
+                Ok(self.judged(*node, *reason, *stray, *applied, now))
             }
             (State::InReview { .. }, _) => rejected(),
-            (State::Restoring { node, paid, told }, input) => {
-                self.restoring(*node, *paid, *told, input).map_or_else(rejected, Ok)
+            (State::Restoring { .. }, input) => {
+                self.restoring(input, now).map_or_else(rejected, Ok)
             }
-            (State::Recording { node, paid }, input) => {
-                recording(*node, *paid, input).map_or_else(rejected, Ok)
+            (State::Recording { node, paid, stray }, input) => {
+                recording(*node, *paid, *stray, input).map_or_else(rejected, Ok)
             }
+            (State::Clearing { node, paid, recorded, .. }, Input::Due) => {
+                let next = State::Completed { node: *node, paid: *paid, recorded: *recorded };
+                Ok(to(next, "cleared", vec![]))
+            }
+            (State::Clearing { .. }, _) => rejected(),
             (State::Killing { node, problem, told }, input) => {
                 killing(*node, *problem, *told, input, now).map_or_else(rejected, Ok)
             }
@@ -282,7 +329,7 @@ impl Conversion {
 
     fn deducting(&self, node: NodeId, sent: At, input: &Input, now: At) -> Option<Next> {
         Some(match input {
-            Input::Moved(paid) => self.issue(node, *paid, "deducted", vec![]),
+            Input::Moved(paid) => self.issue(node, *paid, None, "deducted", vec![]),
             Input::Refused(refusal) => {
                 let next = State::Killing { node, problem: deduct_problem(refusal), told: false };
                 to(next, "deduction_refused", vec![])
@@ -298,29 +345,57 @@ impl Conversion {
     fn confirming(&self, node: NodeId, doubt: Doubt, input: &Input) -> Option<Next> {
         let closed = vec![Fact::DoubtClosed];
         Some(match input {
-            Input::Moved(paid) => self.issue(node, *paid, "deduction_confirmed", closed),
+            Input::Moved(paid) => self.issue(node, *paid, None, "deduction_confirmed", closed),
             Input::Refused(refusal) => {
                 let next = State::Killing { node, problem: deduct_problem(refusal), told: false };
                 to(next, "deduction_ruled_out", closed)
             }
             Input::DoubtAged => {
-                let next = State::Shelving { node, doubt, reason: None, told: false };
+                let next = shelving(node, doubt, None);
                 to(next, "doubt_lasts", vec![])
             }
             Input::Parked(reason) => {
-                let next = State::Shelving { node, doubt, reason: Some(*reason), told: false };
+                let next = shelving(node, doubt, Some(*reason));
                 to(next, "needs_a_person", vec![])
             }
             _ => return None,
         })
     }
 
-    fn shelved(&self, node: NodeId, doubt: Doubt, input: &Input, now: At) -> Option<Next> {
+    fn shelving(&self, input: &Input, now: At) -> Option<Next> {
+        let State::Shelving { node, doubt, reason, told, maybe } = self.state else { return None };
+        let will_not_die = Reason::CouponWillNotDie;
+        let again = |told, maybe| State::Shelving { node, doubt, reason, told, maybe };
         Some(match input {
-            Input::Moved(paid) => {
-                let next = State::Restoring { node, paid: *paid, told: false };
-                to(next, "deduction_confirmed", vec![])
+            Input::Done => {
+                let stray = maybe.then(|| now.plus(SWITCH_HORIZON));
+                let mut facts: Vec<Fact> =
+                    told.then_some(Fact::ReviewClosed(will_not_die)).into_iter().collect();
+                match reason {
+                    None => to(State::Shelved { node, doubt, stray }, "shelved", facts),
+                    Some(reason) => {
+                        facts.extend(stubborn(reason));
+                        let next = State::InReview { node, since: doubt.since, reason, stray };
+                        to(next, "in_review", facts)
+                    }
+                }
             }
+            Input::Unclear if !maybe => to(again(told, true), "kill_unclear", vec![]),
+            Input::Stubborn => to(again(true, maybe), "will_not_die", stubborn(will_not_die)),
+            _ => return None,
+        })
+    }
+
+    fn shelved(
+        &self,
+        node: NodeId,
+        doubt: Doubt,
+        stray: Option<At>,
+        input: &Input,
+        now: At,
+    ) -> Option<Next> {
+        Some(match input {
+            Input::Moved(paid) => to(restoring(node, *paid, stray), "deduction_confirmed", vec![]),
             Input::Refused(refusal) => {
                 let mut facts = vec![Fact::DoubtClosed];
                 let problem = deduct_problem(refusal);
@@ -328,22 +403,25 @@ impl Conversion {
                 to(dead(node, problem, now), "deduction_ruled_out", facts)
             }
             Input::Parked(reason) => {
-                let next = State::InReview { node, since: doubt.since, reason: *reason };
-                to(next, "in_review", vec![Fact::ReviewOpened(*reason), Fact::Alert(*reason)])
+                let next = State::InReview { node, since: doubt.since, reason: *reason, stray };
+                to(next, "in_review", stubborn(*reason))
             }
             _ => return None,
         })
     }
 
-    fn judged(&self, node: NodeId, reason: Reason, applied: bool, now: At) -> Next {
+    fn judged(
+        &self,
+        node: NodeId,
+        reason: Reason,
+        stray: Option<At>,
+        applied: bool,
+        now: At,
+    ) -> Next {
         let closed = Fact::ReviewClosed(reason);
         if applied {
-            let paid = Moved::default();
-            return to(
-                State::Restoring { node, paid, told: false },
-                "judged_applied",
-                vec![closed],
-            );
+            let next = restoring(node, Moved::default(), stray);
+            return to(next, "judged_applied", vec![closed]);
         }
         let problem = Problem::PointsUnavailable;
         let mut facts = vec![closed, Fact::DoubtClosed];
@@ -351,28 +429,35 @@ impl Conversion {
         to(dead(node, problem, now), "judged_not_applied", facts)
     }
 
-    fn restoring(&self, node: NodeId, paid: Moved, told: bool, input: &Input) -> Option<Next> {
+    fn restoring(&self, input: &Input, now: At) -> Option<Next> {
+        let State::Restoring { node, paid, told, after, maybe } = self.state else { return None };
         let reason = Reason::CouponWillNotReturn;
+        let again = |told, maybe| State::Restoring { node, paid, told, after: None, maybe };
+        if after.is_some() {
+            return (*input == Input::Due).then(|| to(again(told, maybe), "cleared", vec![]));
+        }
         Some(match input {
             Input::Done => {
                 let mut facts = vec![Fact::DoubtClosed];
                 facts.extend(told.then_some(Fact::ReviewClosed(reason)));
-                self.issue(node, paid, "reactivated", facts)
+                let stray = maybe.then(|| now.plus(SWITCH_HORIZON));
+                self.issue(node, paid, stray, "reactivated", facts)
             }
-            Input::Stubborn => {
-                let next = State::Restoring { node, paid, told: true };
-                to(
-                    next,
-                    "will_not_reactivate",
-                    vec![Fact::ReviewOpened(reason), Fact::Alert(reason)],
-                )
-            }
+            Input::Unclear if !maybe => to(again(told, true), "revival_unclear", vec![]),
+            Input::Stubborn => to(again(true, maybe), "will_not_reactivate", stubborn(reason)),
             _ => return None,
         })
     }
 
     /// The coupon becomes the customer's, and the movement is on record.
-    fn issue(&self, node: NodeId, paid: Moved, event: &'static str, mut facts: Vec<Fact>) -> Next {
+    fn issue(
+        &self,
+        node: NodeId,
+        paid: Moved,
+        stray: Option<At>,
+        event: &'static str,
+        mut facts: Vec<Fact>,
+    ) -> Next {
         facts.push(Fact::Moved {
             reference: self.terms.reference(),
             points: -self.terms.points.get(),
@@ -383,7 +468,7 @@ impl Conversion {
         facts.push(Fact::Issued { node });
         facts.push(Fact::Released { give_back: false });
         facts.extend(self.terms.receipt.then_some(Fact::Notify(Notice::CouponIssued)));
-        to(State::Recording { node, paid }, event, facts)
+        to(State::Recording { node, paid, stray }, event, facts)
     }
 }
 
@@ -447,40 +532,24 @@ fn creating(input: &Input, now: At) -> Option<Next> {
     })
 }
 
-fn shelving(
-    node: NodeId,
-    doubt: Doubt,
-    reason: Option<Reason>,
-    told: bool,
-    input: &Input,
-) -> Option<Next> {
-    let will_not_die = Reason::CouponWillNotDie;
-    Some(match input {
-        Input::Done => {
-            let mut facts: Vec<Fact> =
-                told.then_some(Fact::ReviewClosed(will_not_die)).into_iter().collect();
-            match reason {
-                None => to(State::Shelved { node, doubt }, "shelved", facts),
-                Some(reason) => {
-                    facts.extend([Fact::ReviewOpened(reason), Fact::Alert(reason)]);
-                    to(State::InReview { node, since: doubt.since, reason }, "in_review", facts)
-                }
-            }
-        }
-        Input::Stubborn => {
-            let next = State::Shelving { node, doubt, reason, told: true };
-            to(next, "will_not_die", stubborn(will_not_die))
-        }
-        _ => return None,
-    })
+const fn shelving(node: NodeId, doubt: Doubt, reason: Option<Reason>) -> State {
+    State::Shelving { node, doubt, reason, told: false, maybe: false }
+}
+
+/// Not before nothing can land any more that would deactivate it again.
+const fn restoring(node: NodeId, paid: Moved, stray: Option<At>) -> State {
+    State::Restoring { node, paid, told: false, after: stray, maybe: false }
 }
 
 fn stubborn(reason: Reason) -> Vec<Fact> {
     vec![Fact::ReviewOpened(reason), Fact::Alert(reason)]
 }
 
-fn recording(node: NodeId, paid: Moved, input: &Input) -> Option<Next> {
-    let completed = |recorded| State::Completed { node, paid, recorded };
+fn recording(node: NodeId, paid: Moved, stray: Option<At>, input: &Input) -> Option<Next> {
+    let completed = |recorded| match stray {
+        Some(until) => State::Clearing { node, paid, recorded, until },
+        None => State::Completed { node, paid, recorded },
+    };
     let reason = Reason::NotRecorded;
     Some(match input {
         Input::Done => to(completed(true), "recorded", vec![]),

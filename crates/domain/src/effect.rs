@@ -24,15 +24,16 @@ pub enum Effect {
     /// Find out what became of the movement that was sent and not answered. `shelved`: the coupon
     /// is deactivated already.
     Settle { doubt: Doubt, shelved: bool },
-    /// Make the code useless, now. Deactivating twice is harmless.
-    Deactivate { node: NodeId },
+    /// Make the code useless, now. Deactivating twice is harmless, but one that was not answered
+    /// may land after the coupon was brought back. `maybe`: that is noted, or nobody would mind.
+    Deactivate { node: NodeId, maybe: bool },
     /// The same to a coupon that its owner knows. `maybe`: an earlier try may have been applied, so
     /// it is insisted on; otherwise a refusal leaves the coupon as it was.
     Kill { node: NodeId, maybe: bool },
     /// Whether the coupon was used in an order after all.
     Recheck { node: NodeId },
-    /// Give a deactivated coupon its life and its end back.
-    Reactivate { node: NodeId },
+    /// Give a deactivated coupon its life and its end back. `maybe`: as above, the other way.
+    Reactivate { node: NodeId, maybe: bool },
     /// Free the code at Shopify. Only after a quiet day.
     Delete { node: NodeId },
     /// Look for a coupon whose creation was given up in doubt, until the horizon.
@@ -50,6 +51,10 @@ pub enum Effect {
     /// Find out what became of the credit that was sent and not answered.
     SettleCredit { doubt: Doubt },
 }
+
+/// How long a deactivation or an activation that was not answered may still land at Shopify. Until
+/// then the opposite is not done: what comes late would undo it.
+pub const SWITCH_HORIZON: Duration = Duration::from_secs(10 * 60);
 
 /// A movement that was sent and not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -192,7 +192,7 @@ impl Flow {
             Flow::Cancellation(flow) => wrap(flow.step(input, now)?, |state| {
                 Flow::Cancellation(Cancellation { terms: flow.terms.clone(), state })
             }),
-            Flow::Hold(flow) => wrap(flow.step(input)?, |state| {
+            Flow::Hold(flow) => wrap(flow.step(input, now)?, |state| {
                 Flow::Hold(Hold { terms: flow.terms.clone(), state })
             }),
             Flow::Ending(flow) => wrap(flow.step(input)?, |state| {
@@ -256,6 +256,7 @@ impl Flow {
         match self {
             Flow::Conversion(flow) => match &flow.state {
                 conversion::State::Recording { node, .. }
+                | conversion::State::Clearing { node, .. }
                 | conversion::State::Completed { node, .. } => Some(Entry {
                     coupon: Coupon { terms: flow.terms.clone(), node: *node },
                     status: Status::Active,
@@ -314,7 +315,7 @@ impl Flow {
                     Told::Confirming
                 }
                 placing::State::Recording { .. } | placing::State::Ended => Told::Done,
-                placing::State::Failed { .. } => Told::Failed,
+                placing::State::Clearing { .. } | placing::State::Failed { .. } => Told::Failed,
             },
         }
     }

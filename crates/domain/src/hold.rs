@@ -3,17 +3,22 @@
 //!
 //! ```text
 //!   hold:     Killing ──dead──▶ Recording ──▶ Ended
-//!   release:  Reviving ──alive──▶ Recording ──▶ Ended
+//!   release:  Reviving ──alive──▶ Recording ─────▶ Ended
+//!                                     └─▶ Clearing ──▲
 //! ```
 //!
 //! Both are insisted on: deactivating and activating twice is harmless, and a person is told where
 //! Shopify goes on refusing. `held` is said of the coupon from the moment the hold is accepted, and
 //! until the release is known to be applied.
+//!
+//! **Not answered.** A try that timed out may land minutes later, and would undo the opposite act.
+//! So a hold or a release with such a try keeps the coupon busy until the horizon (`Clearing`): it
+//! is done, and told so, but no other act begins before nothing can land any more.
 
 use crate::{
     actor::Actor,
     coupon::{Coupon, Entry, Status},
-    effect::{Effect, Fact, Input, Pending, Reason, Rejected, Step},
+    effect::{Effect, Fact, Input, Pending, Reason, Rejected, SWITCH_HORIZON, Step},
     time::At,
 };
 use serde::{Deserialize, Serialize};
@@ -40,16 +45,29 @@ pub struct Terms {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum State {
-    /// The code is being deactivated.
+    /// The code is being deactivated. `maybe`: a try was not answered.
     Killing {
         told: bool,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        maybe: bool,
     },
-    /// The code is being brought back.
+    /// The code is being brought back. `maybe`: a try was not answered.
     Reviving {
         told: bool,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        maybe: bool,
     },
-    /// Done at Shopify; the metafield is being written.
-    Recording,
+    /// Done at Shopify; the metafield is being written. `stray`: until when a try that was not
+    /// answered may land.
+    Recording {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stray: Option<At>,
+    },
+    /// Done; the coupon is busy until nothing can land any more.
+    Clearing {
+        recorded: bool,
+        until: At,
+    },
     Ended {
         recorded: bool,
     },
@@ -71,8 +89,8 @@ fn to(next: State, event: &'static str, facts: Vec<Fact>) -> Next {
 impl Hold {
     pub const fn accept(terms: Terms) -> Self {
         let state = match terms.act {
-            Act::Hold => State::Killing { told: false },
-            Act::Release => State::Reviving { told: false },
+            Act::Hold => State::Killing { told: false, maybe: false },
+            Act::Release => State::Reviving { told: false, maybe: false },
         };
         Self { terms, state }
     }
@@ -80,16 +98,24 @@ impl Hold {
     pub fn pending(&self) -> Pending {
         let node = self.terms.coupon.node;
         match &self.state {
-            State::Killing { .. } => Pending::Effect(Effect::Deactivate { node }),
-            State::Reviving { .. } => Pending::Effect(Effect::Reactivate { node }),
-            State::Recording => Pending::Effect(Effect::Record),
+            State::Killing { maybe, .. } => {
+                Pending::Effect(Effect::Deactivate { node, maybe: *maybe })
+            }
+            State::Reviving { maybe, .. } => {
+                Pending::Effect(Effect::Reactivate { node, maybe: *maybe })
+            }
+            State::Recording { .. } => Pending::Effect(Effect::Record),
+            State::Clearing { until, .. } => Pending::Timer(*until),
             State::Ended { .. } => Pending::Nothing,
         }
     }
 
     /// Whether Shopify is known to have done it.
     pub const fn done(&self) -> bool {
-        matches!(self.state, State::Recording | State::Ended { .. })
+        match self.state {
+            State::Killing { .. } | State::Reviving { .. } => false,
+            State::Recording { .. } | State::Clearing { .. } | State::Ended { .. } => true,
+        }
     }
 
     pub fn entry(&self) -> Option<Entry> {
@@ -105,33 +131,37 @@ impl Hold {
         match &self.state {
             State::Killing { .. } => "killing",
             State::Reviving { .. } => "reviving",
-            State::Recording => "recording",
+            State::Recording { .. } => "recording",
+            State::Clearing { .. } => "clearing",
             State::Ended { .. } => "ended",
         }
     }
 
-    /// One transition.
-    pub fn step(&self, input: &Input) -> Result<Next, Rejected> {
+    /// One transition. `now` is when the input came.
+    pub fn step(&self, input: &Input, now: At) -> Result<Next, Rejected> {
+        let stray = |maybe: bool| maybe.then(|| now.plus(SWITCH_HORIZON));
         let next = match &self.state {
-            State::Killing { told } => stubborn_step(
+            State::Killing { told, maybe } => switching(
                 input,
-                (*told, Reason::CouponWillNotDie),
-                ("held", vec![]),
-                State::Killing { told: true },
+                (*told, *maybe, Reason::CouponWillNotDie),
+                Switch { event: "held", unclear: "kill_unclear", facts: vec![] },
+                stray(*maybe),
+                |told, maybe| State::Killing { told, maybe },
             ),
-            State::Reviving { told } => stubborn_step(
+            State::Reviving { told, maybe } => switching(
                 input,
-                (*told, Reason::CouponWillNotReturn),
-                ("released", vec![Fact::Coupon(Status::Active)]),
-                State::Reviving { told: true },
+                (*told, *maybe, Reason::CouponWillNotReturn),
+                Switch {
+                    event: "released",
+                    unclear: "revival_unclear",
+                    facts: vec![Fact::Coupon(Status::Active)],
+                },
+                stray(*maybe),
+                |told, maybe| State::Reviving { told, maybe },
             ),
-            State::Recording => match input {
-                Input::Done => Some(to(State::Ended { recorded: true }, "recorded", vec![])),
-                Input::Refused(_) | Input::GaveUp { .. } => {
-                    let reason = Reason::NotRecorded;
-                    let facts = vec![Fact::ReviewOpened(reason), Fact::Alert(reason)];
-                    Some(to(State::Ended { recorded: false }, "not_recorded", facts))
-                }
+            State::Recording { stray } => recording(input, *stray),
+            State::Clearing { recorded, .. } => match input {
+                Input::Due => Some(to(State::Ended { recorded: *recorded }, "cleared", vec![])),
                 _ => None,
             },
             State::Ended { .. } => None,
@@ -143,19 +173,45 @@ impl Hold {
     }
 }
 
-fn stubborn_step(
+/// What is said of a deactivation or an activation.
+struct Switch {
+    event: &'static str,
+    unclear: &'static str,
+    facts: Vec<Fact>,
+}
+
+fn switching(
     input: &Input,
-    (told, reason): (bool, Reason),
-    (event, mut facts): (&'static str, Vec<Fact>),
-    again: State,
+    (told, maybe, reason): (bool, bool, Reason),
+    Switch { event, unclear, mut facts }: Switch,
+    stray: Option<At>,
+    again: impl Fn(bool, bool) -> State,
 ) -> Option<Next> {
     Some(match input {
         Input::Done => {
             facts.extend(told.then_some(Fact::ReviewClosed(reason)));
-            to(State::Recording, event, facts)
+            to(State::Recording { stray }, event, facts)
         }
+        Input::Unclear if !maybe => to(again(told, true), unclear, vec![]),
         Input::Stubborn => {
-            to(again, reason.as_str(), vec![Fact::ReviewOpened(reason), Fact::Alert(reason)])
+            let facts = vec![Fact::ReviewOpened(reason), Fact::Alert(reason)];
+            to(again(true, maybe), reason.as_str(), facts)
+        }
+        _ => return None,
+    })
+}
+
+fn recording(input: &Input, stray: Option<At>) -> Option<Next> {
+    let then = |recorded| match stray {
+        Some(until) => State::Clearing { recorded, until },
+        None => State::Ended { recorded },
+    };
+    Some(match input {
+        Input::Done => to(then(true), "recorded", vec![]),
+        Input::Refused(_) | Input::GaveUp { .. } => {
+            let reason = Reason::NotRecorded;
+            let facts = vec![Fact::ReviewOpened(reason), Fact::Alert(reason)];
+            to(then(false), "not_recorded", facts)
         }
         _ => return None,
     })
@@ -183,6 +239,32 @@ mod tests {
                 "killing killing recording ended",
                 3,
             ),
+            (
+                Act::Hold,
+                vec![
+                    Input::Unclear,
+                    Input::Unclear,
+                    Input::Done,
+                    Input::Due,
+                    Input::Done,
+                    Input::Due,
+                ],
+                "killing killing! recording! clearing ended",
+                0,
+            ),
+            (
+                Act::Release,
+                vec![
+                    Input::Unclear,
+                    Input::Stubborn,
+                    Input::Done,
+                    Input::Done,
+                    Input::Done,
+                    Input::Due,
+                ],
+                "reviving reviving reviving recording clearing! ended",
+                4,
+            ),
             (Act::Release, vec![Input::Done, Input::Done], "reviving recording ended", 1),
             (Act::Release, vec![Input::Done, refused, Input::Done], "reviving recording ended!", 3),
         ] {
@@ -190,7 +272,7 @@ mod tests {
             let mut path = vec![now.state_name().to_owned()];
             let mut count = 0;
             for input in &inputs {
-                match now.step(input) {
+                match now.step(input, At(2)) {
                     Ok(step) => {
                         count += step.facts.len();
                         now.state = step.next;

@@ -10,7 +10,7 @@
 //!   Reviving ◀───────────┴──────surely──────┘  │  ▼                  │
 //!      │  the coupons killed so far        Confirming ──applied──────┤
 //!      ▼                             ruled out │ (a person)          │
-//!    Failed                                 InReview ────────────────┘
+//!    Failed ◀── Clearing                    InReview ────────────────┘
 //! ```
 //!
 //! **Order.** A coupon is dead at Shopify, and known as unused after that, before the order counts
@@ -19,11 +19,17 @@
 //!
 //! **In doubt.** A deactivation that may have been applied is insisted on. A spending that was sent
 //! and not answered is settled by its reference, like a deduction. Ruled out, it is sent again.
+//!
+//! **Strays.** A deactivation that was not answered may land minutes later, so the coupons are
+//! brought back only after the horizon; an activation that was not answered keeps them busy until
+//! then (`Clearing`).
 
 use crate::{
     actor::Actor,
     coupon::{Coupon, Entry, Status},
-    effect::{Doubt, Effect, Fact, Input, Pending, Reason, Refusal, Rejected, Step},
+    effect::{
+        Doubt, Effect, Fact, Input, Pending, Reason, Refusal, Rejected, SWITCH_HORIZON, Step,
+    },
     flow::{Book, Order},
     ids::{CustomerId, OrderId, PosId, Reference, ShopId},
     money::Money,
@@ -62,25 +68,60 @@ impl Terms {
     }
 }
 
-/// Where it stands. `dead`: so many coupons are dead and known as unused.
+/// Where it stands. `dead`: so many coupons are dead and known as unused. `stray`: until when a
+/// deactivation that was not answered may land; while reviving, an activation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum State {
     /// The next coupon is being deactivated. `maybe`: a try may have been applied.
-    Killing { dead: usize, maybe: bool, told: bool },
+    Killing {
+        dead: usize,
+        maybe: bool,
+        told: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stray: Option<At>,
+    },
     /// It is dead; whether an order used it before is being asked.
-    Checking { dead: usize, told: bool },
+    Checking {
+        dead: usize,
+        told: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stray: Option<At>,
+    },
     /// The credit is being spent, once, not before `sent`.
-    Spending { sent: At },
+    Spending {
+        sent: At,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stray: Option<At>,
+    },
     /// The spending was sent and not answered.
     Confirming {
         #[serde(flatten)]
         doubt: Doubt,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stray: Option<At>,
     },
     /// A person must say whether the credit was spent. The coupons are dead.
-    InReview { reason: Reason },
-    /// Nothing comes of it: the first `dead` coupons are being brought back, the last first.
-    Reviving { dead: usize, problem: Problem, told: bool },
+    InReview {
+        reason: Reason,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stray: Option<At>,
+    },
+    /// Nothing comes of it: the first `dead` coupons are being brought back, the last first, not
+    /// before `after`. `maybe`: a try was not answered.
+    Reviving {
+        dead: usize,
+        problem: Problem,
+        told: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<At>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        maybe: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stray: Option<At>,
+    },
+    /// Nothing was changed; the coupons are busy until nothing can land any more.
+    Clearing { problem: Problem, until: At },
     /// The order counts; the metafield is being told of each coupon. `recorded`: of so many.
     Recording { recorded: usize },
     /// Done.
@@ -113,8 +154,8 @@ fn closed(told: bool, reason: Reason) -> Vec<Fact> {
 impl Placing {
     pub fn accept(terms: Terms) -> Self {
         let state = match (&*terms.coupons, &terms.credit) {
-            ([_, ..], _) => State::Killing { dead: 0, maybe: false, told: false },
-            ([], Some(_)) => State::Spending { sent: terms.at },
+            ([_, ..], _) => killing(0, None),
+            ([], Some(_)) => State::Spending { sent: terms.at, stray: None },
             ([], None) => State::Ended,
         };
         Self { terms, state }
@@ -129,6 +170,7 @@ impl Placing {
             State::Spending { .. }
             | State::Confirming { .. }
             | State::InReview { .. }
+            | State::Clearing { .. }
             | State::Ended
             | State::Failed { .. } => return None,
         };
@@ -148,11 +190,18 @@ impl Placing {
             }
             State::Checking { .. } => of_coupon(|node| Effect::Recheck { node }),
             State::Spending { .. } => Pending::Effect(Effect::Deduct),
-            State::Confirming { doubt } => {
+            State::Confirming { doubt, .. } => {
                 Pending::Effect(Effect::Settle { doubt: *doubt, shelved: true })
             }
             State::InReview { .. } => Pending::Person,
-            State::Reviving { .. } => of_coupon(|node| Effect::Reactivate { node }),
+            State::Reviving { after: Some(at), .. } => Pending::Timer(*at),
+            State::Reviving { maybe: false, .. } => {
+                of_coupon(|node| Effect::Reactivate { node, maybe: false })
+            }
+            State::Reviving { maybe: true, .. } => {
+                of_coupon(|node| Effect::Reactivate { node, maybe: true })
+            }
+            State::Clearing { until, .. } => Pending::Timer(*until),
             State::Recording { .. } => of_coupon(|_| Effect::Record),
             State::Ended | State::Failed { .. } => Pending::Nothing,
         }
@@ -191,6 +240,7 @@ impl Placing {
             State::Confirming { .. } => "confirming",
             State::InReview { .. } => "in_review",
             State::Reviving { .. } => "reviving",
+            State::Clearing { .. } => "clearing",
             State::Recording { .. } => "recording",
             State::Ended => "ended",
             State::Failed { .. } => "failed",
@@ -200,11 +250,13 @@ impl Placing {
     /// One transition. `now` is when the input came.
     pub fn step(&self, input: &Input, now: At) -> Result<Next, Rejected> {
         let next = match &self.state {
-            State::Killing { dead, maybe, told } => self.killing(*dead, *maybe, *told, input),
-            State::Checking { dead, told } => self.checking(*dead, *told, input, now),
-            State::Spending { sent } => self.spending(*sent, input, now),
+            State::Killing { dead, maybe, told, .. } => {
+                self.killing((*dead, *maybe, *told), input, now)
+            }
+            State::Checking { dead, told, .. } => self.checking(*dead, *told, input, now),
+            State::Spending { sent, .. } => self.spending(*sent, input, now),
             State::Confirming { .. } => self.confirming(input, now),
-            State::InReview { reason } => match input {
+            State::InReview { reason, .. } => match input {
                 Input::Verdict { applied: true } => {
                     Some(self.placed("judged_applied", vec![Fact::ReviewClosed(*reason)]))
                 }
@@ -214,7 +266,11 @@ impl Placing {
                 }
                 _ => None,
             },
-            State::Reviving { dead, problem, told } => self.reviving(*dead, *problem, *told, input),
+            State::Reviving { .. } => self.reviving(input, now),
+            State::Clearing { problem, .. } => match input {
+                Input::Due => Some(to(State::Failed { problem: *problem }, "cleared", vec![])),
+                _ => None,
+            },
             State::Recording { recorded } => self.recording(*recorded, input),
             State::Ended | State::Failed { .. } => None,
         };
@@ -224,7 +280,29 @@ impl Placing {
         })
     }
 
-    fn killing(&self, dead: usize, maybe: bool, told: bool, input: &Input) -> Option<Next> {
+    /// Until when a deactivation of this placing's may land.
+    const fn stray(&self) -> Option<At> {
+        match &self.state {
+            State::Killing { stray, .. }
+            | State::Checking { stray, .. }
+            | State::Spending { stray, .. }
+            | State::Confirming { stray, .. }
+            | State::InReview { stray, .. } => *stray,
+            State::Reviving { .. }
+            | State::Clearing { .. }
+            | State::Recording { .. }
+            | State::Ended
+            | State::Failed { .. } => None,
+        }
+    }
+
+    fn killing(
+        &self,
+        (dead, maybe, told): (usize, bool, bool),
+        input: &Input,
+        now: At,
+    ) -> Option<Next> {
+        let stray = self.stray();
         let reason = Reason::CouponWillNotDie;
         let spared = |problem| {
             let freed = vec![Fact::CouponFreed { coupon: dead }, Fact::Alert(reason)];
@@ -232,10 +310,12 @@ impl Placing {
         };
         Some(match input {
             Input::Done => {
-                to(State::Checking { dead, told: false }, "killed", closed(told, reason))
+                let stray = if maybe { Some(now.plus(SWITCH_HORIZON)) } else { stray };
+                let next = State::Checking { dead, told: false, stray };
+                to(next, "killed", closed(told, reason))
             }
             Input::Unclear if !maybe => {
-                to(State::Killing { dead, maybe: true, told }, "kill_unclear", vec![])
+                to(State::Killing { dead, maybe: true, told, stray }, "kill_unclear", vec![])
             }
             Input::Refused(Refusal::UnknownCustomer) if !maybe => {
                 return spared(Problem::UnknownCustomer);
@@ -244,7 +324,7 @@ impl Placing {
                 return spared(Problem::ShopifyUnavailable);
             }
             Input::Stubborn => {
-                let next = State::Killing { dead, maybe: true, told: true };
+                let next = State::Killing { dead, maybe: true, told: true, stray };
                 to(next, "will_not_die", review(reason))
             }
             _ => return None,
@@ -252,15 +332,15 @@ impl Placing {
     }
 
     fn checking(&self, dead: usize, told: bool, input: &Input, now: At) -> Option<Next> {
-        let reason = Reason::UsageUnknown;
+        let (reason, stray) = (Reason::UsageUnknown, self.stray());
         Some(match input {
             Input::Done => {
                 let dead = dead + 1;
                 let facts = closed(told, reason);
                 if dead < self.terms.coupons.len() {
-                    to(State::Killing { dead, maybe: false, told: false }, "unused", facts)
+                    to(killing(dead, stray), "unused", facts)
                 } else if self.terms.credit.is_some() {
-                    to(State::Spending { sent: now }, "unused", facts)
+                    to(State::Spending { sent: now, stray }, "unused", facts)
                 } else {
                     self.placed("unused", facts)
                 }
@@ -271,7 +351,8 @@ impl Placing {
                 self.undo(dead, Problem::CouponAlreadyUsed, "used_meanwhile", facts)
             }
             Input::Stubborn => {
-                to(State::Checking { dead, told: true }, "usage_unknown", review(reason))
+                let next = State::Checking { dead, told: true, stray };
+                to(next, "usage_unknown", review(reason))
             }
             _ => return None,
         })
@@ -282,7 +363,7 @@ impl Placing {
             Input::Moved(_) => self.placed("spent", vec![]),
             Input::InDoubt => {
                 let doubt = Doubt { since: now, sent };
-                to(State::Confirming { doubt }, "in_doubt", vec![])
+                to(State::Confirming { doubt, stray: self.stray() }, "in_doubt", vec![])
             }
             Input::Refused(refusal) => self.undone(problem(refusal), "refused", vec![]),
             _ => return None,
@@ -296,9 +377,12 @@ impl Placing {
                 self.undone(problem(refusal), "ruled_out", vec![])
             }
             // It was never spent: so it is now, under the same reference.
-            Input::Refused(_) => to(State::Spending { sent: now }, "ruled_out", vec![]),
+            Input::Refused(_) => {
+                to(State::Spending { sent: now, stray: self.stray() }, "ruled_out", vec![])
+            }
             Input::Parked(reason) => {
-                to(State::InReview { reason: *reason }, "in_review", review(*reason))
+                let next = State::InReview { reason: *reason, stray: self.stray() };
+                to(next, "in_review", review(*reason))
             }
             _ => return None,
         })
@@ -330,36 +414,53 @@ impl Placing {
         let untouched = dead + 1..self.terms.coupons.len();
         facts.extend(untouched.map(|coupon| Fact::CouponFreed { coupon }));
         if dead > 0 {
-            return to(State::Reviving { dead, problem, told: false }, event, facts);
+            return to(reviving(dead, problem, self.stray(), None), event, facts);
         }
-        self.failed(problem, event, facts)
+        self.failed(problem, None, event, facts)
     }
 
-    fn failed(&self, problem: Problem, event: &'static str, mut facts: Vec<Fact>) -> Next {
+    fn failed(
+        &self,
+        problem: Problem,
+        stray: Option<At>,
+        event: &'static str,
+        mut facts: Vec<Fact>,
+    ) -> Next {
         facts.push(Fact::OrderDropped);
         if problem.may_be_tried_again() {
             facts.push(Fact::KeyReleased);
         }
-        to(State::Failed { problem }, event, facts)
+        let next = match stray {
+            Some(until) => State::Clearing { problem, until },
+            None => State::Failed { problem },
+        };
+        to(next, event, facts)
     }
 
-    fn reviving(&self, dead: usize, problem: Problem, told: bool, input: &Input) -> Option<Next> {
+    fn reviving(&self, input: &Input, now: At) -> Option<Next> {
+        let State::Reviving { dead, problem, told, after, maybe, stray } = self.state else {
+            return None;
+        };
         let reason = Reason::CouponWillNotReturn;
+        let again =
+            |told, maybe| State::Reviving { dead, problem, told, after: None, maybe, stray };
+        if after.is_some() {
+            return (*input == Input::Due).then(|| to(again(told, maybe), "cleared", vec![]));
+        }
         Some(match input {
             Input::Done => {
                 let mut facts = closed(told, reason);
+                let stray = if maybe { Some(now.plus(SWITCH_HORIZON)) } else { stray };
                 let dead = dead.checked_sub(1)?;
                 facts.push(Fact::CouponFreed { coupon: dead });
                 if dead > 0 {
-                    to(State::Reviving { dead, problem, told: false }, "revived", facts)
+                    to(reviving(dead, problem, None, stray), "revived", facts)
                 } else {
-                    self.failed(problem, "revived", facts)
+                    self.failed(problem, stray, "revived", facts)
                 }
             }
-            Input::Stubborn => {
-                let next = State::Reviving { dead, problem, told: true };
-                to(next, "will_not_return", review(reason))
-            }
+            Input::Unclear if !maybe => to(again(told, true), "revival_unclear", vec![]),
+            Input::Stubborn => to(again(true, maybe), "will_not_return", review(reason)),
             _ => return None,
         })
     }
@@ -380,6 +481,15 @@ impl Placing {
         };
         Some(to(next, event, facts))
     }
+}
+
+const fn killing(dead: usize, stray: Option<At>) -> State {
+    State::Killing { dead, maybe: false, told: false, stray }
+}
+
+/// Not before nothing can land any more that would deactivate them again.
+const fn reviving(dead: usize, problem: Problem, after: Option<At>, stray: Option<At>) -> State {
+    State::Reviving { dead, problem, told: false, after, maybe: false, stray }
 }
 
 const fn problem(refusal: &Refusal) -> Problem {

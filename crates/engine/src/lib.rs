@@ -123,11 +123,25 @@ impl Engine {
         }
     }
 
-    /// A person says whether a doubtful movement happened.
-    pub async fn judge(&self, id: FlowId, applied: bool) -> Result<Option<Row>, Stopped> {
+    /// A person says whether a doubtful movement happened. `version`: as they saw the flow. Where
+    /// it has gone on meanwhile, another movement may be in doubt: the word is not taken for that.
+    pub async fn judge(
+        &self,
+        id: FlowId,
+        version: i64,
+        applied: bool,
+    ) -> Result<Option<Row>, Stopped> {
+        let Some(row) = self.store.load(id).await? else { return Ok(None) };
+        if row.version != version {
+            return Err(too_late(&row));
+        }
         let Some(row) = self.store.seize(id, self.clock.now(), LEASE).await? else {
             return Ok(None);
         };
+        if row.version != version {
+            // Taken from whoever works on it: it goes on here.
+            return Err(too_late(&self.drive_on(row, false, false).await?));
+        }
         let row = self.advance(row, &Input::Verdict { applied }).await?;
         self.drive_on(row, true, !applied).await.map(Some)
     }
@@ -212,6 +226,11 @@ fn renewed(due_at: Option<At>, now: At) -> At {
         Some(until) if until >= now.plus(RENEW_BELOW) && until <= now.plus(LEASE) => until,
         _ => now.plus(LEASE),
     }
+}
+
+fn too_late(row: &Row) -> Stopped {
+    let state = row.flow.state_name().to_owned();
+    Stopped::Rejected(Rejected { state, input: "a verdict on what was before".to_owned() })
 }
 
 fn same_effect(before: Pending, after: Pending) -> bool {

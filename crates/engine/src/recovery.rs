@@ -12,7 +12,8 @@
 //! ```
 //!
 //! Late answers: a creation that lands after we gave up is chased until the horizon; a deduction
-//! that lands late is found by the look-up, which believes in absence only after the horizon.
+//! that lands late is found by the look-up, which believes in absence only after the horizon; a
+//! deactivation or an activation that lands late finds the opposite not begun.
 
 use crate::{
     Engine,
@@ -94,8 +95,8 @@ async fn about_coupon(peers: &Peers, row: &Row, effect: Effect, fresh: bool) -> 
                 create(peers, terms, maybe, limit).await
             }
         }
-        Effect::Reactivate { node } => {
-            plain(peers.coupons.reactivate(node, terms.expires_at, limit).await)
+        Effect::Reactivate { node, maybe } => {
+            switched(peers.coupons.reactivate(node, terms.expires_at, limit).await, maybe)
         }
         _ => nothing_to_send(),
     }
@@ -111,6 +112,12 @@ impl Engine {
     ) -> Outcome {
         let limit = effect.policy().limit;
         match effect {
+            // Found by a claim: whoever committed it may have sent it, and it may land later.
+            Effect::Deactivate { maybe: false, .. } | Effect::Reactivate { maybe: false, .. }
+                if !fresh =>
+            {
+                Outcome::Input(Input::Unclear)
+            }
             Effect::Create { .. } | Effect::Reactivate { .. } => {
                 about_coupon(peers, row, effect, fresh).await
             }
@@ -128,7 +135,9 @@ impl Engine {
                 Some(order) => self.settle(peers, &order, doubt, shelved, fresh, limit).await,
                 None => nothing_to_send(),
             },
-            Effect::Deactivate { node } => plain(peers.coupons.deactivate(node, limit).await),
+            Effect::Deactivate { node, maybe } => {
+                switched(peers.coupons.deactivate(node, limit).await, maybe)
+            }
             Effect::Kill { maybe: false, .. } if !fresh => Outcome::Input(Input::Unclear),
             Effect::Kill { node, maybe } => kill(peers, node, maybe, limit).await,
             Effect::Recheck { .. } => self.recheck(peers, row, limit).await,
@@ -405,6 +414,14 @@ async fn look_up(book: &dyn PointsBook, order: &Order<'_>, limit: Duration) -> S
             _ => Seen::Settled(Input::Parked(Reason::Contradiction)),
         },
         Answer::Refused(_) | Answer::Unknown(_) => Seen::Silent,
+    }
+}
+
+/// A deactivation or an activation. That it was not answered is noted before it is sent again.
+fn switched(answer: Answer<()>, maybe: bool) -> Outcome {
+    match answer {
+        Answer::Unknown(_) if !maybe => Outcome::Input(Input::Unclear),
+        answer => plain(answer),
     }
 }
 

@@ -19,6 +19,9 @@ pub struct Breach {
 
 type Verdict = Result<(), Breach>;
 
+/// Replicas' clocks differ by no more.
+const CLOCKS_DIFFER_US: i64 = 10_000_000;
+
 fn broken<T>(law: &'static str, what: impl Into<String>) -> Result<T, Breach> {
     Err(Breach { law, what: what.into() })
 }
@@ -154,7 +157,12 @@ impl Auditor {
                 self.flow(*flow)?.parked = *parked;
                 Ok(())
             }
-            Entry::Claimed { flow, epoch, version } => self.claimed(*flow, *epoch, *version),
+            Entry::Claimed { flow, epoch, version, early_us } => {
+                must(*early_us <= CLOCKS_DIFFER_US, "I6", || {
+                    format!("flow {flow} was claimed {early_us} µs before its lease was over")
+                })?;
+                self.claimed(*flow, *epoch, *version)
+            }
             Entry::Step { flow, version, epoch, .. } => self.step(*flow, *version, *epoch),
             Entry::Rejected { flow, why } => broken("I5", format!("flow {flow}: {why}")),
             Entry::Call { .. } | Entry::Turn { .. } => Ok(()),

@@ -146,6 +146,8 @@ pub enum Entry {
         flow: u128,
         epoch: i64,
         version: i64,
+        /// How long before it was due.
+        early_us: i64,
     },
     /// A transition was written, by whoever held that epoch.
     Step {

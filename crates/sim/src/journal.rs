@@ -22,6 +22,9 @@ use std::{
 #[derive(Clone, Debug)]
 pub struct Seen {
     pub due_at: Option<At>,
+    /// In which life of the store that was written: a new one may find it due earlier.
+    life: u32,
+    pub version: i64,
     pub word: Word,
     /// Since when it waits for a person.
     pub parked: Option<At>,
@@ -34,6 +37,8 @@ pub struct Seen {
 /// The journal as it was truly written.
 #[derive(Debug, Default)]
 pub struct Picture {
+    /// How often all processes have died at once.
+    pub lives: u32,
     pub flows: BTreeMap<FlowId, Seen>,
     /// Every coupon that was issued.
     pub issued: Vec<Coupon>,
@@ -137,8 +142,9 @@ impl Journal {
             (terms.customer, terms.day, terms.points.get())
         });
         let (due_at, word) = (row.due_at, Word::Processing);
-        let seen = Seen { due_at, word, parked: None, reference, takes };
         let mut picture = self.picture();
+        let (life, version) = (picture.lives, row.version);
+        let seen = Seen { due_at, life, version, word, parked: None, reference, takes };
         if let Some(flow) = row.flow.conversion() {
             picture.conversions.insert(flow.terms.code.clone(), row.id);
         }
@@ -185,8 +191,11 @@ impl Journal {
         let (flow, word) = (number(row.id), word(&row.flow));
         let person = row.flow.pending() == Pending::Person;
         let mut picture = self.picture();
+        let life = picture.lives;
         let Some(seen) = picture.flows.get_mut(&row.id) else { return };
+        seen.life = life;
         seen.due_at = row.due_at;
+        seen.version = row.version;
         seen.reference = reference(&row.flow);
         if seen.word != word {
             seen.word = word;
@@ -198,12 +207,18 @@ impl Journal {
         }
     }
 
-    fn claimed(&self, row: &Row) {
+    /// `seized`: whoever holds it.
+    fn claimed(&self, row: &Row, seized: bool) {
         let (flow, epoch, version) = (number(row.id), row.epoch, row.version);
-        self.shared.note(Entry::Claimed { flow, epoch, version });
-        if let Some(seen) = self.picture().flows.get_mut(&row.id) {
-            seen.due_at = row.due_at;
-        }
+        let mut picture = self.picture();
+        let life = picture.lives;
+        let Some(seen) = picture.flows.get_mut(&row.id) else { return };
+        let known = !seized && seen.life == life;
+        let early = seen.due_at.filter(|_| known).map(|due| due.since(self.shared.now()));
+        let early_us = early.map_or(0, |early| i64::try_from(early.as_micros()).unwrap_or(0));
+        self.shared.note(Entry::Claimed { flow, epoch, version, early_us });
+        seen.life = life;
+        seen.due_at = row.due_at;
     }
 
     /// The transaction's fate: false where it is not even begun.
@@ -254,7 +269,7 @@ impl Store for Journal {
         }
         let rows = self.inner.claim(now, lease, most).await?;
         for row in &rows {
-            self.claimed(row);
+            self.claimed(row, false);
         }
         self.answer(fate, rows).await
     }
@@ -266,7 +281,7 @@ impl Store for Journal {
         }
         let row = self.inner.seize(id, now, lease).await?;
         if let Some(row) = &row {
-            self.claimed(row);
+            self.claimed(row, true);
         }
         self.answer(fate, row).await
     }

@@ -62,6 +62,8 @@ mutants! {
     CancelledTwice,
     /// a case for a person is not put on the list
     ReviewNotOpened,
+    /// a person's word on one doubt is taken for a later one
+    VerdictOfBefore,
     /// the movement is not written into our ledger
     LedgerForgotten,
     /// an unknown outcome of a movement is read as refused
@@ -104,6 +106,12 @@ mutants! {
     KillUnknownReadAsRefused,
     /// the metafield is called written, and is not
     RecordForgotten,
+    /// a deactivation or an activation that was not answered is sent until it is, and forgotten
+    StrayForgotten,
+    /// a call that Shopify throttled is taken for done
+    ThrottledReadAsDone,
+    /// a call that Shopify throttled is taken for perhaps applied
+    ThrottledReadAsUnknown,
     /// an order is called cancelled before it is
     OrderCalledCancelled,
     /// what Shopify gave back of a credit by itself is not asked
@@ -125,6 +133,10 @@ impl Mutant {
             Mutant::VersionIgnored => Some(
                 "harmless alone: while the epoch is checked, one holder writes version after \
                  version; both together are found",
+            ),
+            Mutant::ThrottledReadAsUnknown => Some(
+                "harmless: what may have been applied is looked for, is not there, and is sent \
+                 again; only time is lost",
             ),
             _ => None,
         }

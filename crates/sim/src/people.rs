@@ -330,10 +330,17 @@ impl Desk {
         self.drive(row, false).await;
     }
 
-    /// Staff say what the till's books show.
-    pub async fn judge(self: Arc<Self>, flow: FlowId, applied: bool) {
+    /// Staff say what the till's books showed when the flow stood so. `None`: whenever that was.
+    pub async fn judge(self: Arc<Self>, flow: FlowId, version: Option<i64>, applied: bool) {
+        let version = match version {
+            Some(version) => version,
+            None => match self.engine.store.load(flow).await {
+                Ok(Some(row)) => row.version,
+                _ => return,
+            },
+        };
         // Refused where a colleague was faster.
-        let _ = self.engine.judge(flow, applied).await;
+        let _ = self.engine.judge(flow, version, applied).await;
     }
 }
 

@@ -96,7 +96,7 @@ struct Replica {
 pub(crate) struct Run {
     pub(crate) shared: Arc<Shared>,
     pub(crate) office: Arc<Office>,
-    world: Arc<World>,
+    pub(crate) world: Arc<World>,
     replicas: Vec<Replica>,
     tasks: Vec<Task>,
     auditor: Auditor,
@@ -315,14 +315,15 @@ impl Run {
                 continue;
             }
             if let Some(applied) = self.world.moved(reference) {
-                verdicts.push((*id, applied));
+                verdicts.push((*id, seen.version, applied));
             }
         }
-        for (id, applied) in &verdicts {
+        for (id, version, applied) in &verdicts {
+            let seen = (self.setup.mutant != Mutant::VerdictOfBefore).then_some(*version);
             for _ in 0..if some { shared.chance.one_of(&[1, 1, 2]) } else { 1 } {
                 let replica = self.any_replica();
                 let desk = self.desk(replica);
-                self.spawn(replica, desk.judge(*id, *applied));
+                self.spawn(replica, desk.judge(*id, seen, *applied));
             }
         }
         !verdicts.is_empty()
@@ -352,6 +353,7 @@ impl Run {
         if died {
             self.dies(replica);
             self.setup.backend.reopen(self.shared.now());
+            self.office.picture().lives += 1;
         }
         let claimed = std::mem::take(
             &mut *self.replicas[replica]

@@ -1,7 +1,7 @@
 //! What may go wrong in one run, and how often. Each run draws its own: a run in which everything
 //! fails a little finds other mistakes than one in which one thing fails all the time.
 
-use crate::chance::Chance;
+use crate::{chance::Chance, world::bucket::Limit};
 use std::time::Duration;
 
 /// What becomes of one call to another system.
@@ -86,6 +86,8 @@ pub struct Swarm {
     pub order_lag: Duration,
     /// How long the other side is gone altogether, from some moment on.
     pub outage: Option<(Duration, Duration)>,
+    /// Shopify's limit, before the healing and after. `None`: nobody comes near it.
+    pub limit: Option<Limit>,
     pub spends: u64,
     pub redeems: u64,
     pub acts: u64,
@@ -110,7 +112,12 @@ impl Swarm {
         let outage = chance
             .one_in(5)
             .then(|| (seconds(&[0, 30, 300]), seconds(&[60, 1_500, 6_000, 90_000])));
+        let limit = chance.one_in(4).then(|| Limit {
+            size: chance.one_of(&[80, 160]),
+            restore_per_s: chance.one_of(&[1, 4]),
+        });
         Self {
+            limit,
             replicas: 1 + chance.index(3),
             wishes: 2 + chance.below(7),
             begins_later: chance.one_in(2),

@@ -45,6 +45,7 @@ fn input(word: &str) -> Input {
         "aged" => Input::DoubtAged,
         "parked" => Input::Parked(Reason::NoLookUp),
         "stubborn" => Input::Stubborn,
+        "unclear" => Input::Unclear,
         "due" => Input::Due,
         "yes" => Input::Verdict { applied: true },
         "no" => Input::Verdict { applied: false },
@@ -52,7 +53,7 @@ fn input(word: &str) -> Input {
     }
 }
 
-const WORDS: [&str; 17] = [
+const WORDS: [&str; 18] = [
     "created",
     "unpayable",
     "deducted",
@@ -67,6 +68,7 @@ const WORDS: [&str; 17] = [
     "aged",
     "parked",
     "stubborn",
+    "unclear",
     "due",
     "yes",
     "no",
@@ -170,6 +172,16 @@ fn the_ways_through() {
             "creating deducting confirming shelving shelved in_review restoring restoring \
              recording completed",
         ),
+        (
+            "created doubt aged unclear ok deducted due ok ok",
+            "creating deducting confirming shelving shelving shelved restoring restoring \
+             recording completed",
+        ),
+        (
+            "created doubt parked unclear stubborn ok yes due unclear ok gave-up due",
+            "creating deducting confirming shelving shelving shelving in_review restoring \
+             restoring restoring recording clearing completed",
+        ),
     ] {
         assert_eq!(play(script).1, states, "{script}");
     }
@@ -192,6 +204,12 @@ fn every_end_settles_what_it_opened() {
         ("created doubt aged stubborn ok deducted ok ok", true, false, false),
         ("created doubt parked ok yes stubborn ok ok", true, false, false),
         ("created doubt parked ok no due ok", false, true, true),
+        (
+            "created doubt aged unclear ok deducted due unclear stubborn ok ok due",
+            true,
+            false,
+            false,
+        ),
     ] {
         let (conversion, _, sum) = play(script);
         assert_eq!(conversion.pending(), Pending::Nothing, "{script}");
@@ -221,7 +239,9 @@ fn every_state() -> Vec<Conversion> {
         "created doubt aged ok",
         "created doubt parked ok",
         "created doubt parked ok yes",
+        "created doubt parked unclear ok yes",
         "created deducted",
+        "created doubt aged ok deducted unclear ok ok",
         "created deducted ok",
         "created short",
         "created short ok",
@@ -249,11 +269,13 @@ fn every_state_hears_what_it_waits_for_and_rejects_the_rest() {
             "creating: created unpayable short nobody taken down gave-up gave-up-maybe",
             "deducting: deducted short nobody taken down doubt",
             "confirming: deducted short nobody taken down aged parked",
-            "shelving: ok stubborn",
+            "shelving: ok stubborn unclear",
             "shelved: deducted short nobody taken down parked",
             "in_review: yes no",
-            "restoring: ok stubborn",
+            "restoring: ok stubborn unclear",
+            "restoring: due",
             "recording: ok short nobody taken down gave-up gave-up-maybe",
+            "clearing: due",
             "completed: ",
             "killing: ok stubborn",
             "dead: due",
@@ -269,7 +291,7 @@ fn every_state_hears_what_it_waits_for_and_rejects_the_rest() {
 fn nobody_sees_the_code_before_it_is_paid() {
     for conversion in every_state() {
         let shown = matches!(conversion.view(), View::Completed { .. });
-        let paid = matches!(conversion.state_name(), "recording" | "completed");
+        let paid = matches!(conversion.state_name(), "recording" | "clearing" | "completed");
         assert_eq!(shown, paid, "{}", conversion.state_name());
     }
 }
@@ -321,11 +343,31 @@ fn stored_states_still_parse() {
         ),
         (r#"{"state":"failed","problem":"daily-limit-exceeded"}"#.to_owned(), "failed"),
     ] {
-        let state: State = serde_json::from_str(&json).unwrap_or_else(|e| panic!("{json}: {e}"));
-        let conversion = Conversion { terms: terms(), state };
-        assert_eq!(conversion.state_name(), name);
-        // `sent` was not always kept; where it is not known, no key is trusted.
-        let rewritten = serde_json::to_string(&conversion.state).unwrap();
-        assert!(rewritten == json || rewritten.replace(r#","sent":0"#, "") == json, "{json}");
+        parses(&json, name);
     }
+}
+
+#[test]
+fn stored_strays_still_parse() {
+    let doubt = r#""node":7,"since":5,"sent":4"#;
+    let paid = r#""node":7,"paid":{"before":1250,"after":750}"#;
+    for (fields, name) in [
+        (format!(r#"{doubt},"reason":null,"told":false,"maybe":true"#), "shelving"),
+        (format!(r#"{doubt},"stray":9"#), "shelved"),
+        (r#""node":7,"since":5,"reason":"look_up_down","stray":9"#.to_owned(), "in_review"),
+        (format!(r#"{paid},"told":true,"after":9,"maybe":true"#), "restoring"),
+        (format!(r#"{paid},"stray":9"#), "recording"),
+        (format!(r#"{paid},"recorded":true,"until":9"#), "clearing"),
+    ] {
+        parses(&format!(r#"{{"state":"{name}",{fields}}}"#), name);
+    }
+}
+
+fn parses(json: &str, name: &str) {
+    let state: State = serde_json::from_str(json).unwrap_or_else(|e| panic!("{json}: {e}"));
+    let conversion = Conversion { terms: terms(), state };
+    assert_eq!(conversion.state_name(), name);
+    // `sent` was not always kept; where it is not known, no key is trusted.
+    let rewritten = serde_json::to_string(&conversion.state).unwrap();
+    assert!(rewritten == json || rewritten.replace(r#","sent":0"#, "") == json, "{json}");
 }

@@ -114,21 +114,54 @@ fn no_coupon_is_counted_before_it_is_dead_and_checked() {
     assert_eq!(states, ["killing", "killing", "killing", "checking"]);
     assert!(!facts.contains(&Fact::OrderPlaced));
     // What may have been applied is insisted on, whatever is answered.
-    let maybe = State::Killing { dead: 0, maybe: true, told: false };
+    let maybe = State::Killing { dead: 0, maybe: true, told: false, stray: None };
     let flow = Placing { state: maybe, ..placing(1, 0) };
     assert!(flow.step(&waits(), At(3)).is_err());
+}
+
+/// What was not answered may land later: the opposite waits for that.
+#[test]
+fn what_lands_late_undoes_nothing() {
+    let (done, unclear, due) = (|| Input::Done, || Input::Unclear, || Input::Due);
+    let short = || Input::Refused(Refusal::InsufficientPoints);
+    for (what, inputs, waits) in [
+        ("all was answered", vec![done(), done(), short(), done()], ""),
+        (
+            "the kill was not: the coupon comes back after the horizon",
+            vec![unclear(), done(), done(), short(), due(), done()],
+            "reviving",
+        ),
+        (
+            "the activation was not: the coupon is busy until the horizon",
+            vec![done(), done(), short(), unclear(), done(), due()],
+            "clearing",
+        ),
+    ] {
+        let mut flow = placing(1, 300);
+        let mut waited = vec![];
+        for input in &inputs {
+            if let Pending::Timer(until) = flow.pending() {
+                assert_eq!((input, until), (&Input::Due, At(3).plus(SWITCH_HORIZON)), "{what}");
+                waited.push(flow.state_name());
+            }
+            flow.state = flow.step(input, At(3)).unwrap().next;
+        }
+        assert_eq!((flow.state_name(), waited.join(" ").as_str()), ("failed", waits), "{what}");
+    }
 }
 
 #[test]
 fn every_state_reads_back() {
     let doubt = Doubt { since: At(1), sent: At(1) };
     for state in [
-        State::Killing { dead: 0, maybe: true, told: false },
-        State::Checking { dead: 1, told: true },
-        State::Spending { sent: At(5) },
-        State::Confirming { doubt },
-        State::InReview { reason: Reason::LookUpDown },
-        State::Reviving { dead: 1, problem: Problem::CouponAlreadyUsed, told: false },
+        State::Killing { dead: 0, maybe: true, told: false, stray: None },
+        State::Checking { dead: 1, told: true, stray: Some(At(9)) },
+        State::Spending { sent: At(5), stray: None },
+        State::Confirming { doubt, stray: Some(At(9)) },
+        State::InReview { reason: Reason::LookUpDown, stray: None },
+        reviving(1, Problem::CouponAlreadyUsed, None, None),
+        reviving(1, Problem::CouponAlreadyUsed, Some(At(8)), Some(At(9))),
+        State::Clearing { problem: Problem::CouponAlreadyUsed, until: At(9) },
         State::Recording { recorded: 0 },
         State::Ended,
         State::Failed { problem: Problem::InsufficientCredit },

@@ -88,6 +88,7 @@ const STATES: &[(&str, &[&str])] = &[
             "shelved",
             "restoring",
             "recording",
+            "clearing",
             "killing",
             "dead",
             "deleting",
@@ -96,7 +97,7 @@ const STATES: &[(&str, &[&str])] = &[
         ],
     ),
     ("cancellation", &["killing", "rechecking", "refunding", "owing", "confirming", "recording"]),
-    ("hold", &["killing", "reviving", "recording"]),
+    ("hold", &["killing", "reviving", "recording", "clearing"]),
     ("ending", &["recording"]),
 ];
 

@@ -128,7 +128,7 @@ async fn fault(till: Till, call: &str, fault: &str) -> anyhow::Result<()> {
             tokio::time::sleep(Duration::from_millis(50)).await;
             found = truth(&world, &code).await?;
         }
-        engine.judge(row.id, found.refunds == [500]).await?;
+        engine.judge(row.id, row.version, found.refunds == [500]).await?;
         let row = settle(&engine, row.id, PATIENCE).await?;
         lawful(&row, &truth(&world, &code).await?, till)?;
     }

@@ -195,7 +195,9 @@ pub async fn quiet(client: &reqwest::Client, base: &str) -> anyhow::Result<()> {
         let text = client.get(format!("{base}/metrics")).send().await?.text().await?;
         let open: f64 = text
             .lines()
-            .filter(|line| line.starts_with("kaeru_flows_") && !line.contains("\"dead\""))
+            .filter(|line| line.starts_with("kaeru_flows_"))
+            // What only waits until nothing can land any more.
+            .filter(|line| !line.contains("\"dead\"") && !line.contains("\"clearing\""))
             .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
             .sum();
         if open == 0.0 {

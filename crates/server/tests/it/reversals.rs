@@ -256,7 +256,7 @@ async fn ends_well(case: &Case, engine: &Engine, id: FlowId) -> anyhow::Result<(
         }
         let credit = reversal(&row).current().is_some_and(Item::is_credit);
         let happened = if credit { found.credit > 0 } else { !found.points.is_empty() };
-        engine.judge(id, happened).await?;
+        engine.judge(id, row.version, happened).await?;
     }
 }
 

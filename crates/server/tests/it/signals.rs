@@ -103,7 +103,7 @@ async fn decide(app: &Arc<App>, by: i64) -> anyhow::Result<Vec<(String, &'static
     let mut said = Vec::new();
     for review in reviews::list(&app.database, &shop, true, None, 100).await? {
         let (verdict, note) = ("noted".to_owned(), "seen".to_owned());
-        let wanted = SettleRequest { verdict, note };
+        let wanted = SettleRequest { verdict, note, version: None };
         let came = decide_case(app, &person, &review.id(), wanted).await;
         said.push((review.reason, came.map_or_else(|error| error.code, |_| "settled")));
     }

@@ -274,7 +274,10 @@ pub fn is_quiet(state: &State) -> bool {
             let since = domain::conversion::CREATE_HORIZON.saturating_sub(Duration::from_secs(6));
             SystemClock.now().plus(since) >= *until
         }
-        State::Completed { .. } | State::Dead { .. } | State::Failed { .. } => true,
+        State::Completed { .. }
+        | State::Clearing { .. }
+        | State::Dead { .. }
+        | State::Failed { .. } => true,
         state => matches!(state, State::InReview { .. }),
     }
 }
@@ -292,6 +295,8 @@ pub async fn settle(engine: &Engine, id: FlowId, patience: Duration) -> anyhow::
         let row = engine.store.load(id).await?.context("the flow")?;
         let quiet = match &row.flow {
             Flow::Conversion(flow) => is_quiet(&flow.state),
+            // Done; only the next act has to wait.
+            Flow::Hold(flow) if flow.state_name() == "clearing" => true,
             flow => matches!(flow.pending(), Pending::Nothing | Pending::Person),
         };
         if quiet {

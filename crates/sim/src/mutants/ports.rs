@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use domain::{
     At, Coupon, NodeId, Points, PosId, Reference, Refusal, Terms, coupon::Entry, effect::Moved,
 };
-use engine::ports::{Answer, Coupons, Found, Movement, PointsBook, PointsOrder, Recovery, Usage};
+use engine::ports::{
+    Answer, Coupons, Found, Movement, PointsBook, PointsOrder, Recovery, Usage, Why,
+};
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
@@ -37,6 +39,9 @@ pub fn is_here(mutant: Mutant) -> bool {
             | Mutant::EndForgotten
             | Mutant::KillUnknownReadAsRefused
             | Mutant::RecordForgotten
+            | Mutant::StrayForgotten
+            | Mutant::ThrottledReadAsDone
+            | Mutant::ThrottledReadAsUnknown
     )
 }
 
@@ -50,6 +55,17 @@ pub struct Wrong {
 
 fn lie<T>() -> Answer<T> {
     Answer::Refused(Refusal::Other("a lie".to_owned()))
+}
+
+/// What Shopify says of a deactivation, an activation or the metafield.
+fn misread(answer: Answer<()>, mutant: Mutant) -> Answer<()> {
+    match (answer, mutant) {
+        (Answer::Refused(Refusal::Wait(_)), Mutant::ThrottledReadAsDone) => Answer::Done(()),
+        (Answer::Refused(Refusal::Wait(_)), Mutant::ThrottledReadAsUnknown) => {
+            Answer::Unknown(Why::TimedOut)
+        }
+        (answer, _) => answer,
+    }
 }
 
 impl Wrong {
@@ -169,16 +185,24 @@ impl Coupons for Wrong {
             Mutant::DeletedAtOnce => return self.world.delete(node, limit).await,
             _ => {}
         }
-        match (self.world.deactivate(node, limit).await, self.mutant) {
-            (Answer::Unknown(_), Mutant::KillUnknownReadAsRefused) => lie(),
-            (answer, _) => answer,
+        loop {
+            match (self.world.deactivate(node, limit).await, self.mutant) {
+                (Answer::Unknown(_), Mutant::KillUnknownReadAsRefused) => return lie(),
+                (Answer::Unknown(_), Mutant::StrayForgotten) => {}
+                (answer, mutant) => return misread(answer, mutant),
+            }
         }
     }
 
     async fn reactivate(&self, node: NodeId, ends_at: At, limit: Duration) -> Answer<()> {
         let forgets = self.mutant == Mutant::EndForgotten;
         let ends_at = if forgets { At(i64::MAX) } else { ends_at };
-        self.world.reactivate(node, ends_at, limit).await
+        loop {
+            match (self.world.reactivate(node, ends_at, limit).await, self.mutant) {
+                (Answer::Unknown(_), Mutant::StrayForgotten) => {}
+                (answer, mutant) => return misread(answer, mutant),
+            }
+        }
     }
 
     async fn delete(&self, node: NodeId, limit: Duration) -> Answer<()> {
@@ -199,6 +223,6 @@ impl Coupons for Wrong {
         if self.mutant == Mutant::RecordForgotten {
             return Answer::Done(());
         }
-        self.world.record(entry, limit).await
+        misread(self.world.record(entry, limit).await, self.mutant)
     }
 }

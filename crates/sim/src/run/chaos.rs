@@ -58,6 +58,7 @@ impl Run {
                 self.dies(replica);
             }
             self.setup.backend.reopen(self.shared.now());
+            self.office.picture().lives += 1;
         }
         if chance.one_in(swarm.clock_jumps) {
             self.turn("clock jumps on replica", which as u64);

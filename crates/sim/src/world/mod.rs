@@ -1,6 +1,7 @@
 //! The other side, as rude as the real one, with books of its own. It shares no code with what it
 //! judges.
 
+pub mod bucket;
 pub mod orders;
 mod shopify;
 mod till;
@@ -28,6 +29,7 @@ pub struct Books {
     pub till: till::Till,
     pub shopify: shopify::Shopify,
     pub orders: orders::OrderBooks,
+    bucket: bucket::Bucket,
     late: Vec<(At, Late)>,
 }
 
@@ -36,6 +38,8 @@ pub struct Books {
 pub enum Late {
     Create { code: String, title: String, ends_at: At },
     Move { customer: u64, points: i64, reference: String },
+    Deactivate { node: u64 },
+    Reactivate { node: u64, ends_at: At },
     Delete { node: u64 },
     CancelOrder { order: u64 },
     Credit { customer: u64, minor: i64, expires_at: Option<At> },
@@ -55,6 +59,8 @@ impl Late {
         match self {
             Late::Move { reference, .. } => Some(reference),
             Late::Create { .. }
+            | Late::Deactivate { .. }
+            | Late::Reactivate { .. }
             | Late::Delete { .. }
             | Late::CancelOrder { .. }
             | Late::Credit { .. } => None,
@@ -123,6 +129,10 @@ impl World {
                 Late::Move { customer, points, reference } => {
                     drop(books.till.move_points(&self.shared, at, customer, points, &reference));
                 }
+                Late::Deactivate { node } => books.shopify.deactivate(&self.shared, node),
+                Late::Reactivate { node, ends_at } => {
+                    drop(books.shopify.reactivate(&self.shared, node, ends_at));
+                }
                 Late::Delete { node } => books.shopify.delete(&self.shared, node),
                 Late::CancelOrder { order } => books.orders.begin_job(&self.shared, order),
                 Late::Credit { customer, minor, expires_at } => {
@@ -130,6 +140,20 @@ impl World {
                 }
             }
         }
+    }
+
+    /// What is answered to a call that comes to Shopify and finds too little left of its limit.
+    fn throttled<T>(&self, name: &'static str, fate: Fate) -> Option<Answer<T>> {
+        let shared = &self.shared;
+        if matches!(fate, Fate::NotLetIn | Fate::RequestLost | Fate::Later) {
+            return None;
+        }
+        let wait = self.books().bucket.take(shared.swarm.limit?, name, shared.now()).err()?;
+        shared.note(Entry::Call { name, fate: "throttled" });
+        Some(match fate {
+            Fate::ReplyLost => Answer::Unknown(Why::ConnectionLost),
+            _ => Answer::Refused(Refusal::Wait(wait)),
+        })
     }
 
     /// Pauses, decides what becomes of the call, and pauses again. `late`: how it can arrive after
@@ -158,6 +182,9 @@ impl World {
         {
             shared.note(Entry::Sent { reference: reference.to_owned() });
         }
+        if let Some(answer) = self.throttled(name, fate) {
+            return answer;
+        }
         let answer = match fate {
             Fate::NotLetIn => return Answer::Refused(Refusal::Wait(Duration::from_secs(1))),
             Fate::Refused => return Answer::Refused(Refusal::Other("no".to_owned())),
@@ -175,10 +202,12 @@ impl World {
             }
             Fate::Twice => {
                 let answer = apply(&mut self.books());
-                // No client sends a movement twice by itself; one with a key may be repeated.
+                // No client sends such a thing twice by itself; one with a key may be repeated.
                 let keyed = self.books().till.keyed;
                 let harmless = |late: &Late| match late {
                     Late::Credit { .. } => false,
+                    // Answered, each is over: its opposite may begin at once.
+                    Late::Deactivate { .. } | Late::Reactivate { .. } => false,
                     late => keyed || late.reference().is_none(),
                 };
                 if let Some(late) = late.filter(harmless) {

@@ -76,7 +76,7 @@ impl Shopify {
         found.map(|(code, coupon)| (code.clone(), coupon))
     }
 
-    fn deactivate(&mut self, shared: &Shared, node: u64) {
+    pub fn deactivate(&mut self, shared: &Shared, node: u64) {
         if let Some((code, coupon)) = self.by_node(node)
             && coupon.alive
         {
@@ -87,7 +87,7 @@ impl Shopify {
         }
     }
 
-    fn reactivate(&mut self, shared: &Shared, node: u64, ends_at: At) -> Answer<()> {
+    pub fn reactivate(&mut self, shared: &Shared, node: u64, ends_at: At) -> Answer<()> {
         let Some((code, coupon)) = self.by_node(node) else {
             return Answer::Refused(Refusal::Other("gone".to_owned()));
         };
@@ -144,7 +144,7 @@ impl Coupons for World {
 
     async fn deactivate(&self, node: NodeId, limit: Duration) -> Answer<()> {
         let shared = &self.shared;
-        self.call("deactivate", limit, None, |books| {
+        self.call("deactivate", limit, Some(Late::Deactivate { node: node.0 }), |books| {
             books.shopify.deactivate(shared, node.0);
             Answer::Done(())
         })
@@ -154,7 +154,8 @@ impl Coupons for World {
     async fn reactivate(&self, node: NodeId, ends_at: At, limit: Duration) -> Answer<()> {
         let shared = &self.shared;
         let apply = |books: &mut Books| books.shopify.reactivate(shared, node.0, ends_at);
-        self.call("activate", limit, None, apply).await
+        let late = Late::Reactivate { node: node.0, ends_at };
+        self.call("activate", limit, Some(late), apply).await
     }
 
     async fn delete(&self, node: NodeId, limit: Duration) -> Answer<()> {

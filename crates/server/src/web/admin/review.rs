@@ -68,6 +68,8 @@ pub struct Sent {
     verdict: String,
     #[serde(default)]
     note: String,
+    /// The case as it was shown.
+    version: Option<i64>,
 }
 
 /// Why a person is needed; a signal says what it rests on.
@@ -162,14 +164,14 @@ pub async fn settle(
     Form(sent): Form<Sent>,
 ) -> Result<Response, ApiError> {
     page.staff.may(Act::Settle)?;
-    let Sent { verdict, note } = sent.clone();
+    let Sent { verdict, note, version } = sent.clone();
     if note.trim().is_empty() {
         let mut missing = ApiError::new("invalid-request", StatusCode::UNPROCESSABLE_ENTITY);
         missing.detail = Some(page.t("review-note-missing"));
         let again = form(&app, page, &id, sent, Some(missing)).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, again).into_response());
     }
-    match reviews::decide(&app, &page.staff, &id, SettleRequest { verdict, note }).await {
+    match reviews::decide(&app, &page.staff, &id, SettleRequest { verdict, note, version }).await {
         Ok(_) => Ok(Redirect::to(&format!("/admin/reviews/{id}?done=settled")).into_response()),
         Err(error) if error.status == StatusCode::NOT_FOUND => Err(error),
         Err(error) => {

@@ -42,9 +42,8 @@ fn tone(event: &str) -> &'static str {
         | "used_meanwhile"
         | "refund_refused" => "critical",
         "deduction_in_doubt" | "doubt_lasts" | "refund_in_doubt" | "refund_not_let_in"
-        | "not_recorded" | "kill_unclear" | "kill_refused" | "creation_given_up" | "held" => {
-            "warning"
-        }
+        | "not_recorded" | "kill_unclear" | "revival_unclear" | "kill_refused"
+        | "creation_given_up" | "held" => "warning",
         _ => "",
     }
 }

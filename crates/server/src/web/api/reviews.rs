@@ -57,6 +57,8 @@ pub struct ReviewBody {
     /// What a signal rests on: how many, how long, who.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<serde_json::Value>,
+    /// How far the flow has come: to be said with the verdict.
+    pub version: i64,
     /// What can be said: `applied` and `not_applied` where the flow waits for it, else `noted`.
     pub verdicts: Vec<&'static str>,
 }
@@ -80,6 +82,7 @@ pub fn body(review: &Review) -> ReviewBody {
         settled_by: review.settled_by.clone(),
         verdict: review.verdict.clone(),
         note: review.note.clone(),
+        version: review.row.version,
         evidence: review.detail.as_deref().and_then(|text| serde_json::from_str(text).ok()),
         verdicts: match (open, review.decides()) {
             (false, _) => vec![],
@@ -138,6 +141,9 @@ pub struct SettleRequest {
     /// What it rests on.
     #[schema(example = "the till's journal shows it at 10:31")]
     pub note: String,
+    /// The case's `version` as it was looked at: a verdict is not taken for a later doubt of the
+    /// same flow. Left out, it is for the case as it stands.
+    pub version: Option<i64>,
 }
 
 #[utoipa::path(post, path = "/admin/api/v1/reviews/{id}/settle", tag = "staff",
@@ -172,7 +178,8 @@ pub async fn decide(
         // Nobody decides whether they themselves were wrong.
         return Err(ApiError::new("not-permitted", StatusCode::FORBIDDEN));
     }
-    if review.closed_at.is_some() {
+    let gone_on = wanted.version.is_some_and(|version| version != review.row.version);
+    if review.closed_at.is_some() || (gone_on && review.decides()) {
         return Err(ApiError::new("review-settled", StatusCode::CONFLICT));
     }
     if !body(&review).verdicts.contains(&wanted.verdict.as_str()) {
@@ -212,7 +219,7 @@ pub async fn decide(
     if review.decides() {
         // The flow closes the case in its own transition. Two verdicts at once: the second finds
         // that the flow waits for none any more.
-        match app.engine.judge(flow, wanted.verdict == "applied").await {
+        match app.engine.judge(flow, review.row.version, wanted.verdict == "applied").await {
             Ok(_) | Err(engine::Stopped::LeaseLost) => {}
             Err(engine::Stopped::Rejected(_)) => {
                 return Err(ApiError::new("review-settled", StatusCode::CONFLICT));
