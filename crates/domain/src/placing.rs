@@ -178,31 +178,23 @@ impl Placing {
     }
 
     pub fn pending(&self) -> Pending {
-        let of_coupon = |effect: fn(crate::NodeId) -> Effect| {
+        let of_coupon = |effect: &dyn Fn(crate::NodeId) -> Effect| {
             self.coupon().map_or(Pending::Nothing, |coupon| Pending::Effect(effect(coupon.node)))
         };
         match &self.state {
-            State::Killing { maybe: false, .. } => {
-                of_coupon(|node| Effect::Kill { node, maybe: false })
-            }
-            State::Killing { maybe: true, .. } => {
-                of_coupon(|node| Effect::Kill { node, maybe: true })
-            }
-            State::Checking { .. } => of_coupon(|node| Effect::Recheck { node }),
+            State::Killing { maybe, .. } => of_coupon(&|node| Effect::Kill { node, maybe: *maybe }),
+            State::Checking { .. } => of_coupon(&|node| Effect::Recheck { node }),
             State::Spending { .. } => Pending::Effect(Effect::Deduct),
             State::Confirming { doubt, .. } => {
                 Pending::Effect(Effect::Settle { doubt: *doubt, shelved: true })
             }
             State::InReview { .. } => Pending::Person,
             State::Reviving { after: Some(at), .. } => Pending::Timer(*at),
-            State::Reviving { maybe: false, .. } => {
-                of_coupon(|node| Effect::Reactivate { node, maybe: false })
-            }
-            State::Reviving { maybe: true, .. } => {
-                of_coupon(|node| Effect::Reactivate { node, maybe: true })
+            State::Reviving { maybe, .. } => {
+                of_coupon(&|node| Effect::Reactivate { node, maybe: *maybe })
             }
             State::Clearing { until, .. } => Pending::Timer(*until),
-            State::Recording { .. } => of_coupon(|_| Effect::Record),
+            State::Recording { .. } => of_coupon(&|_| Effect::Record),
             State::Ended | State::Failed { .. } => Pending::Nothing,
         }
     }

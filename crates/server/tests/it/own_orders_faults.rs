@@ -5,10 +5,11 @@ use crate::{
     cancellations::all_well,
     crashes::Dying,
     postgres::Postgres,
-    support::{Till, World, engine, issued, settle},
+    support::{Till, World, engine, engine_at, issued, settle},
 };
 use domain::{
-    Actor, CustomerId, Flow, Money, OrderId, Placing, PosId, Problem, Reference, ShopId,
+    Actor, CustomerId, Flow, Money, OrderId, Pending, Placing, PosId, Problem, Reference, ShopId,
+    effect::SWITCH_HORIZON,
     ledger::{Counter, Funding, Unit},
     placing::{State, Terms},
 };
@@ -160,7 +161,12 @@ async fn case(
             let _ = well.drive(row, true).await;
         }
     }
-    let row = settle(&well, id, PATIENCE).await?;
+    let mut row = settle(&well, id, PATIENCE).await?;
+    let later = engine_at(Arc::clone(&journal), peers(&world, &database), SWITCH_HORIZON);
+    while let Pending::Timer(_) = row.flow.pending() {
+        let seized = journal.seize(id, later.clock.now(), LEASE).await?;
+        row = later.drive(seized.ok_or_else(|| anyhow::anyhow!("gone"))?, false).await?;
+    }
     judge(&world, &database, &row, &code, beside, fault.is_some()).await
 }
 

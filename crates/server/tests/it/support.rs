@@ -158,11 +158,25 @@ impl Observer for Quiet {
 }
 
 pub fn engine(store: Arc<dyn Store>, peers: Peers) -> Engine {
+    engine_at(store, peers, Duration::ZERO)
+}
+
+/// The system's clock, so far ahead.
+struct Ahead(Duration);
+
+impl Clock for Ahead {
+    fn now(&self) -> domain::At {
+        SystemClock.now().plus(self.0)
+    }
+}
+
+/// The same so much later.
+pub fn engine_at(store: Arc<dyn Store>, peers: Peers, later: Duration) -> Engine {
     Engine {
         restored_at: None,
         store,
         ports: Arc::new(OneShop(peers)),
-        clock: Arc::new(SystemClock),
+        clock: Arc::new(Ahead(later)),
         observer: Arc::new(Quiet),
     }
 }
@@ -297,6 +311,8 @@ pub async fn settle(engine: &Engine, id: FlowId, patience: Duration) -> anyhow::
             Flow::Conversion(flow) => is_quiet(&flow.state),
             // Done; only the next act has to wait.
             Flow::Hold(flow) if flow.state_name() == "clearing" => true,
+            // Until nothing can land late any more.
+            Flow::Placing(flow) if matches!(flow.pending(), Pending::Timer(_)) => true,
             flow => matches!(flow.pending(), Pending::Nothing | Pending::Person),
         };
         if quiet {
