@@ -1,5 +1,7 @@
 //! What can come back with an order, and how its return begins.
 
+pub mod returns;
+
 use crate::{
     acts::{self, Begin, Declined},
     app::{App, Shop},

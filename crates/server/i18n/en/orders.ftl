@@ -111,3 +111,7 @@ order-step-revived = Coupon alive again
 order-step-recorded = Written into the metafield
 act-order-place = Order of another channel placed
 act-order-status = Order's status set
+order-run-out = Run out
+orders-revert-chosen = Give back the chosen ones…
+orders-cancel-chosen = Cancel the chosen ones…
+orders-choose-all = Choose all on this page

@@ -111,3 +111,7 @@ order-step-revived = クーポンを有効に戻しました
 order-step-recorded = メタフィールドに記録しました
 act-order-place = 他チャネルの注文を登録
 act-order-status = 注文のステータスを変更
+order-run-out = 期限切れ
+orders-revert-chosen = 選択した注文を返還…
+orders-cancel-chosen = 選択した注文をキャンセル…
+orders-choose-all = このページをすべて選択

@@ -111,3 +111,7 @@ order-step-revived = 優惠券已恢復
 order-step-recorded = 已寫入中繼欄位
 act-order-place = 登錄其他通路的訂單
 act-order-status = 變更訂單狀態
+order-run-out = 已過期
+orders-revert-chosen = 返還所選訂單…
+orders-cancel-chosen = 取消所選訂單…
+orders-choose-all = 選取本頁全部

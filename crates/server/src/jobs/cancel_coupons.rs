@@ -1,17 +1,20 @@
 //! Takes many coupons back, each as one staff member's act on one coupon.
 
-use super::key;
+use super::{
+    key,
+    settle::{Came, settle},
+};
 use crate::{
     acts::{self, Declined},
     app::{App, Shop},
     store::jobs::{Job, JobRow, Settled, Status},
 };
 use domain::{
-    At, Cancellation, Flow, Pending, Problem,
+    Flow, Problem,
     cancellation::{View, Why},
     coupon,
 };
-use engine::store::{Request, Row, StoreError};
+use engine::store::{Request, StoreError};
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 
@@ -20,12 +23,6 @@ pub const KIND: &str = "cancel_coupons";
 
 /// How long a flow is waited for before the next batch; what takes longer is looked at again.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Where the other side was down, a row is tried so often, with this pause.
-const MOST_TRIES: i64 = 6;
-const PAUSE: Duration = Duration::from_secs(20);
-/// A flow that goes on is looked at again so soon, later more seldom.
-const LOOK: Duration = Duration::from_secs(2);
-const SELDOM: u32 = 15;
 
 /// What is done with each coupon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,15 +31,6 @@ pub struct Wanted {
     pub note: Option<String>,
     /// Whether the owners are written to.
     pub notify: bool,
-}
-
-/// What came of an attempt.
-enum Came {
-    Possible(i64),
-    Of(Box<Row>),
-    Refused(&'static str),
-    /// The same may well succeed later.
-    Down(&'static str),
 }
 
 /// One attempt at one coupon, or a look at whether it could be taken back.
@@ -60,7 +48,7 @@ pub async fn attempt(
         Ok(Wanted { .. }) => look(app, shop, &row).await?,
         Err(_) => Came::Refused("invalid-request"),
     };
-    Ok(settle(came, row, app.now()))
+    Ok(settle(came, row, stands, app.now()))
 }
 
 fn declined(declined: Declined) -> Result<Came, StoreError> {
@@ -75,7 +63,7 @@ fn declined(declined: Declined) -> Result<Came, StoreError> {
 
 async fn look(app: &App, shop: &Shop, row: &JobRow) -> Result<Came, StoreError> {
     match acts::may_cancel(app, shop, &row.subject).await {
-        Ok(coupon) => Ok(Came::Possible(coupon.terms.points.get())),
+        Ok(coupon) => Ok(Came::Possible { points: coupon.terms.points.get(), told: None }),
         // It tells how things stand now, and waits for nothing.
         Err(Declined::Problem(problem)) => Ok(Came::Refused(problem.code())),
         Err(error) => declined(error),
@@ -104,53 +92,12 @@ async fn cancel(
     }
 }
 
-fn settle(came: Came, row: JobRow, now: At) -> Settled {
-    let for_good = |row: JobRow| Settled { row, try_at: None };
-    let failed = |row: JobRow, problem: &str| {
-        for_good(JobRow { status: Status::Failed, problem: Some(problem.to_owned()), ..row })
-    };
-    match came {
-        Came::Possible(points) => {
-            for_good(JobRow { status: Status::Possible, points: Some(points), ..row })
-        }
-        Came::Refused(problem) => failed(row, problem),
-        Came::Down(problem) if row.tries < MOST_TRIES => later(row, problem, now),
-        Came::Down(problem) => failed(row, problem),
-        Came::Of(flow) => {
-            let row = JobRow { flow: Some(flow.id), ..row };
-            match &flow.flow {
-                Flow::Cancellation(cancellation) => of_flow(cancellation, row, now),
-                _ => failed(row, "idempotency-key-reused"),
-            }
-        }
-    }
-}
-
-fn of_flow(flow: &Cancellation, row: JobRow, now: At) -> Settled {
-    if let View::Failed { problem } = flow.view()
-        && problem.may_be_tried_again()
-        && row.tries < MOST_TRIES
-    {
-        // Nothing was done, and its key was given back.
-        return later(row, problem.code(), now);
-    }
-    if let Some(row) = stands(flow, row.clone()) {
-        return Settled { row, try_at: None };
-    }
-    // What waits for a person may wait for days: the job is done with it.
-    let waits = flow.pending() == Pending::Person;
-    let pause = LOOK * u32::try_from(row.tries).unwrap_or(SELDOM).min(SELDOM);
-    let row = JobRow { status: Status::Confirming, problem: None, ..row };
-    Settled { row, try_at: (!waits).then(|| now.plus(pause)) }
-}
-
-fn later(row: JobRow, problem: &str, now: At) -> Settled {
-    let row = JobRow { status: Status::Waiting, problem: Some(problem.to_owned()), ..row };
-    Settled { row, try_at: Some(now.plus(PAUSE)) }
-}
-
 /// The row as its flow has ended; `None` where it has not.
-pub fn stands(flow: &Cancellation, row: JobRow) -> Option<JobRow> {
+pub fn stands(flow: &Flow, row: JobRow) -> Option<JobRow> {
+    let Flow::Cancellation(flow) = flow else {
+        let problem = Some("idempotency-key-reused".to_owned());
+        return Some(JobRow { status: Status::Failed, problem, ..row });
+    };
     match flow.view() {
         View::Completed { moved } => {
             let points = moved.map_or(0, |_| flow.terms.coupon.terms.points.get());

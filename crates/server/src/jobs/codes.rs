@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 /// A job takes at most so many rows.
 pub const MOST: usize = 10_000;
 /// Longer than any code of ours.
-const LONGEST: usize = 255;
+pub const LONGEST: usize = 255;
 
 /// Each code once, in the order of its first appearance, as they are stored.
 ///

@@ -14,6 +14,8 @@
 
 pub mod cancel_coupons;
 pub mod codes;
+pub mod orders;
+mod settle;
 
 use crate::{
     app::{App, Shop},
@@ -25,7 +27,7 @@ use crate::{
         staff,
     },
 };
-use domain::{Act, Actor, FlowId};
+use domain::{Act, Actor, Flow, FlowId};
 use engine::store::StoreError;
 use futures::future::join_all;
 use std::{
@@ -67,7 +69,11 @@ pub async fn step(app: &Arc<App>) -> Result<bool, StoreError> {
         pause_ourselves(app, &job, "not-permitted").await?;
         return Ok(true);
     }
-    let most = if job.dry_run { DRY_BATCH } else { BATCH };
+    let most = match (job.dry_run, orders::KINDS.contains(&job.kind.as_str())) {
+        (true, _) => DRY_BATCH,
+        (false, true) => orders::BATCH,
+        (false, false) => BATCH,
+    };
     let rows = jobs::due_rows(&app.database, job.id, app.now(), most).await?;
     let attempts = rows.into_iter().map(|row| attempt(app, shop, &job, row));
     let settled = join_all(attempts).await.into_iter().collect::<Result<Vec<_>, _>>();
@@ -85,11 +91,20 @@ async fn attempt(
     let row = JobRow { tries: row.tries + 1, ..row };
     match job.kind.as_str() {
         cancel_coupons::KIND => cancel_coupons::attempt(app, shop, job, row).await,
+        kind if orders::KINDS.contains(&kind) => orders::attempt(app, shop, job, row).await,
         // A newer version's.
         _ => {
             let problem = Some("invalid-request".to_owned());
             Ok(Settled { row: JobRow { status: Status::Failed, problem, ..row }, try_at: None })
         }
+    }
+}
+
+/// The row as what it began has ended; `None` where it has not.
+pub fn stands(flow: &Flow, row: JobRow) -> Option<JobRow> {
+    match flow {
+        Flow::Reversal(_) => orders::stands(flow, row),
+        _ => cancel_coupons::stands(flow, row),
     }
 }
 

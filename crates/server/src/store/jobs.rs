@@ -1,6 +1,10 @@
 //! Runs over many coupons or orders: what is to be done, who has it in hand, and what came of each
 //! row. A row's result is written whoever holds the job by then: it is true all the same.
 
+mod standing;
+
+pub use standing::{State, Status};
+
 use super::{
     Database, audit,
     reads::Before,
@@ -9,65 +13,6 @@ use super::{
 use domain::{Actor, At, FlowId, ShopId};
 use engine::store::{Request, StoreError};
 use std::{collections::BTreeMap, time::Duration};
-
-/// Where a job stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    Running,
-    Paused,
-    Completed,
-}
-
-impl State {
-    /// The API's name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            State::Running => "running",
-            State::Paused => "paused",
-            State::Completed => "completed",
-        }
-    }
-
-    fn parse(text: &str) -> Result<Self, DbError> {
-        [State::Running, State::Paused, State::Completed]
-            .into_iter()
-            .find(|state| state.as_str() == text)
-            .ok_or_else(|| DbError::Failed(format!("{text:?} is no job's state")))
-    }
-}
-
-/// Where a row stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
-    Waiting,
-    /// A dry run found that it can be done.
-    Possible,
-    Completed,
-    /// Begun, and not known yet what came of it.
-    Confirming,
-    Failed,
-}
-
-impl Status {
-    pub const ALL: [Status; 5] =
-        [Status::Waiting, Status::Possible, Status::Completed, Status::Confirming, Status::Failed];
-
-    /// The API's name.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Status::Waiting => "waiting",
-            Status::Possible => "possible",
-            Status::Completed => "completed",
-            Status::Confirming => "confirming",
-            Status::Failed => "failed",
-        }
-    }
-
-    /// Reads what `as_str` writes.
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text)
-    }
-}
 
 /// A run over many rows.
 #[derive(Clone, Debug)]
@@ -113,6 +58,10 @@ pub struct JobRow {
     pub points: Option<i64>,
     pub flow: Option<FlowId>,
     pub tries: i64,
+    /// What is chosen for this row alone, as JSON of its kind.
+    pub wish: Option<String>,
+    /// What came of it beside the points, or would, as JSON of its kind.
+    pub told: Option<String>,
 }
 
 const JOB: &str = "id, shop, kind, state, dry_run, body, staff, staff_name, total, done, problem, \
@@ -137,7 +86,7 @@ fn job(line: &Line) -> Result<Job, DbError> {
     })
 }
 
-const ROW: &str = "nth, subject, status, problem, points, flow, tries";
+const ROW: &str = "nth, subject, status, problem, points, flow, tries, wish, told";
 
 fn row(line: &Line) -> Result<JobRow, DbError> {
     let status = Status::parse(line.text(2)?);
@@ -149,7 +98,24 @@ fn row(line: &Line) -> Result<JobRow, DbError> {
         points: line.maybe_int(4)?,
         flow: if line.is_null(5) { None } else { Some(line.flow(5)?) },
         tries: line.int(6)?,
+        wish: line.maybe_text(7)?.map(str::to_owned),
+        told: line.maybe_text(8)?.map(str::to_owned),
     })
+}
+
+/// A row to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// A code, an order.
+    pub name: String,
+    /// What is chosen for this row alone, as JSON of its kind.
+    pub wish: Option<String>,
+}
+
+impl From<String> for Subject {
+    fn from(name: String) -> Self {
+        Self { name, wish: None }
+    }
 }
 
 /// A job to begin.
@@ -163,7 +129,7 @@ pub struct New {
     pub staff_name: String,
     pub request: Request,
     /// At least one; each once.
-    pub subjects: Vec<String>,
+    pub subjects: Vec<Subject>,
     /// That it began: its number, shop and moment are the job's.
     pub entry: audit::Entry,
 }
@@ -182,8 +148,8 @@ const ADD: &str = "INSERT INTO job (id, shop, kind, state, dry_run, body, staff,
     VALUES (?1, ?2, ?3, 'running', ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11, ?11, 1) \
     ON CONFLICT (shop, staff, request_key) DO NOTHING";
 
-const ADD_ROW: &str = "INSERT INTO job_row (job, nth, subject, status, tries, try_at) \
-    VALUES (?1, ?2, ?3, 'waiting', 0, ?4)";
+const ADD_ROW: &str = "INSERT INTO job_row (job, nth, subject, status, tries, try_at, wish) \
+    VALUES (?1, ?2, ?3, 'waiting', 0, ?4, ?5)";
 
 /// So many rows are sent to the database in one go.
 const AT_ONCE: usize = 500;
@@ -229,8 +195,8 @@ impl Work for New {
                 .zip(first..)
                 .map(|(subject, nth)| {
                     let nth = i64::try_from(nth).unwrap_or(i64::MAX);
-                    let values = values![*id, nth, subject.as_str(), *at].to_vec();
-                    Statement { sql: ADD_ROW, values }
+                    let (name, wish) = (subject.name.as_str(), subject.wish.as_deref());
+                    Statement { sql: ADD_ROW, values: values![*id, nth, name, *at, wish].to_vec() }
                 })
                 .collect();
             tx.run(&statements).await?;
@@ -386,7 +352,7 @@ struct Settle {
 
 /// What is settled stays so: a process that slept past its lease brings old news.
 const SET_ROW: &str = "UPDATE job_row SET status = ?3, problem = ?4, points = ?5, flow = ?6, \
-    tries = ?7, try_at = ?8 WHERE job = ?1 AND nth = ?2 AND try_at IS NOT NULL";
+    tries = ?7, try_at = ?8, told = ?9 WHERE job = ?1 AND nth = ?2 AND try_at IS NOT NULL";
 
 const DONE: &str = "UPDATE job SET done = done + ?2 WHERE id = ?1";
 
@@ -413,6 +379,7 @@ impl Work for Settle {
                 row.flow,
                 row.tries,
                 *try_at,
+                row.told.as_deref(),
             ];
             let set = tx.run(&[Statement { sql: SET_ROW, values: values.to_vec() }]).await?;
             done += i64::from(set == 1 && try_at.is_none());

@@ -43,6 +43,7 @@ const CHANGES: &[Change] = &changes![
     "0020_people",
     "0025_refunds",
     "0023_reconciliation",
+    "0024_approvals",
 ];
 
 const REMEMBER: &str = "CREATE TABLE IF NOT EXISTS schema_migration \

@@ -28,13 +28,22 @@ use std::{
 };
 use tokio::time::Instant;
 
-const STAFF: i64 = 1;
+pub const STAFF: i64 = 1;
 
 /// A service in this process, and a staff member who may do this.
 async fn open(folder: &std::path::Path, world: &World) -> anyhow::Result<Arc<App>> {
+    open_with(folder, world, "").await
+}
+
+/// The same with more in its configuration.
+pub async fn open_with(
+    folder: &std::path::Path,
+    world: &World,
+    more: &str,
+) -> anyhow::Result<Arc<App>> {
     let database = format!("sqlite://{}", folder.join("kaeru.db").display());
     let file = folder.join("kaeru.toml");
-    std::fs::write(&file, config(&database, &world.base, 1))?;
+    std::fs::write(&file, config(&database, &world.base, 1) + more)?;
     let app = App::open(Config::load(&file)?, false).await?;
     if staff::list(&app.database, &ShopId::from("main")).await?.is_empty() {
         let entry = entry(&app, "staff.add");
@@ -54,7 +63,7 @@ async fn open(folder: &std::path::Path, world: &World) -> anyhow::Result<Arc<App
     Ok(app)
 }
 
-fn entry(app: &App, act: &'static str) -> audit::Entry {
+pub fn entry(app: &App, act: &'static str) -> audit::Entry {
     audit::Entry {
         id: ids::flow(app.now()),
         shop: ShopId::from("main"),
@@ -80,7 +89,7 @@ fn wanted(app: &App, codes: &[&str], dry_run: bool) -> New {
         staff: STAFF,
         staff_name: "Ito".to_owned(),
         request: engine::store::Request { key: entry.id.to_string(), fingerprint: "f".to_owned() },
-        subjects: codes.iter().map(|code| (*code).to_owned()).collect(),
+        subjects: codes.iter().map(|code| (*code).to_owned().into()).collect(),
         entry,
     }
 }
@@ -108,7 +117,7 @@ async fn finish(app: &Arc<App>, job: &Job) -> anyhow::Result<Job> {
 }
 
 /// Code, status, problem and points of each row.
-async fn rows(app: &App, job: &Job) -> anyhow::Result<Vec<(Status, String, Option<i64>)>> {
+pub async fn rows(app: &App, job: &Job) -> anyhow::Result<Vec<(Status, String, Option<i64>)>> {
     let rows = store::rows(&app.database, job.id, None, 0, 1_000).await?;
     Ok(rows
         .into_iter()
@@ -349,7 +358,7 @@ async fn a_killed_process_goes_on_where_it_stopped() -> anyhow::Result<()> {
 }
 
 /// So many coupons of 100 points.
-async fn convert(
+pub async fn convert(
     client: &reqwest::Client,
     base: &str,
     customer: &str,
@@ -366,7 +375,7 @@ async fn convert(
 }
 
 /// A personal token of somebody who may do this.
-fn staff_token(file: &str) -> anyhow::Result<String> {
+pub fn staff_token(file: &str) -> anyhow::Result<String> {
     let who = ["--shop", "main", "--email", "ec@example.test", "--name", "Ito"];
     let kaeru = |act: &str, more: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kaeru"));
@@ -383,7 +392,7 @@ fn staff_token(file: &str) -> anyhow::Result<String> {
     Ok(String::from_utf8(made.stdout)?.trim().to_owned())
 }
 
-async fn restart(file: &str) -> anyhow::Result<(Process, String)> {
+pub async fn restart(file: &str) -> anyhow::Result<(Process, String)> {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         // The port is free a moment after its owner died.

@@ -25,6 +25,7 @@ mod kill;
 mod laws;
 mod ledger;
 mod oidc;
+mod order_jobs;
 mod orders;
 mod outbox;
 mod own_orders;

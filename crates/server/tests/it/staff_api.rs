@@ -156,6 +156,8 @@ const ROUTES: &[(&str, &str, &str, &str)] = &[
     ("GET", "/orders", "", "vmes"),
     ("GET", "/orders/NONE", "", "vmes"),
     ("GET", "/orders/NONE/refund-preview", "", "vmes"),
+    ("POST", "/orders/cancel", r#"{"orders":["A"],"reason":"customer"}"#, "es"),
+    ("POST", "/orders/revert", r#"{"orders":["A"]}"#, "es"),
     ("POST", "/orders/NONE/revert", "{}", "mes"),
     ("POST", "/orders/NONE/cancel", r#"{"reason":"customer"}"#, "mes"),
     ("POST", "/orders/NONE/status", r#"{"status":"confirmed"}"#, "mes"),

@@ -3,6 +3,7 @@
 use super::{Page, forms, show};
 use crate::{
     app::App,
+    jobs::orders::KINDS,
     store::jobs::{State as Standing, Status},
     web::{
         api::jobs::{self, JobDetail, RowQuery},
@@ -28,7 +29,7 @@ struct JobPage {
     place: String,
     tabs: Vec<(String, String, i64, bool)>,
     next: Option<String>,
-    reason: String,
+    reason: Option<String>,
     note: Option<String>,
     running: bool,
     paused: bool,
@@ -36,11 +37,19 @@ struct JobPage {
     possible: i64,
     bulk: bool,
     export: bool,
+    /// Its rows are orders.
+    of_orders: bool,
+    /// `job-do-cancel-orders` and the like: what can be done for real.
+    what: String,
 }
 
 impl JobPage {
     fn status(&self, status: &str) -> String {
-        self.page.t(&format!("row-{status}"))
+        row_status(&self.page, self.of_orders, status)
+    }
+
+    fn deed(&self, part: &str) -> String {
+        self.page.with_count(&format!("{}{part}", self.what), &self.possible)
     }
 
     fn tone(&self, status: &str) -> &'static str {
@@ -51,6 +60,13 @@ impl JobPage {
             "failed" => "critical",
             _ => "",
         }
+    }
+}
+
+fn row_status(page: &Page, of_orders: bool, status: &str) -> String {
+    match (of_orders, status) {
+        (true, "completed") => page.t("row-done"),
+        _ => page.t(&format!("row-{status}")),
     }
 }
 
@@ -67,18 +83,20 @@ pub async fn see(
     let job = jobs::look(&app, &page.staff, &id).await?;
     let detail = jobs::detail(&app, &page.staff, job, &asked).await?;
     let place = format!("/admin/jobs/{id}");
+    let of_orders = KINDS.contains(&detail.job.kind.as_str());
     let count = |status: &str| detail.counts.get(status).copied().unwrap_or(0);
     let chosen = asked.status.as_deref();
     let mut tabs = vec![(place.clone(), page.t("status-all"), detail.job.total, chosen.is_none())];
     for status in Status::ALL.map(Status::as_str) {
         if count(status) > 0 || chosen == Some(status) {
-            let text = page.t(&format!("row-{status}"));
+            let text = row_status(&page, of_orders, status);
             let href = forms::address(&place, &[("status", status)]);
             tabs.push((href, text, count(status), chosen == Some(status)));
         }
     }
     let said = |name: &str| detail.job.request[name].as_str().map(str::to_owned);
-    let reason = said("reason").unwrap_or_default();
+    let whose = if of_orders { "order-reason" } else { "reason" };
+    let reason = said("reason").map(|reason| page.t(&format!("{whose}-{reason}")));
     let next = detail.next_cursor.as_ref().map(|cursor| {
         forms::address(&place, &[("status", chosen.unwrap_or_default()), ("cursor", cursor)])
     });
@@ -86,7 +104,9 @@ pub async fn see(
     show(&JobPage {
         tabs,
         next,
-        reason: page.t(&format!("reason-{reason}")),
+        reason,
+        what: format!("job-do-{}", detail.job.kind.replace('_', "-")),
+        of_orders,
         note: said("note"),
         running: detail.job.status == "running",
         paused: detail.job.status == "paused",

@@ -1,14 +1,16 @@
-//! `/admin/jobs`: runs over many coupons; `/admin/jobs/new`: a new one. Each is tried out first;
+//! `/admin/jobs`: runs over many coupons or orders; `/admin/jobs/new`: a new one. Each is tried out first;
 //! what the trial says is possible is then done for real.
 
-use super::{Page, forms, page::Said, show};
+use super::{Page, forms, orders_bulk, page::Said, show};
 use crate::{
     app::App,
-    store::jobs::{self as store, Status},
+    jobs::orders::KINDS,
+    store::jobs::{self as store, Job, Status},
     web::{
         api::{
             cancel_many::{self, CancelManyRequest},
             jobs::{self, JobBody},
+            orders_many,
         },
         error::ApiError,
         storefront::page::PageQuery,
@@ -21,6 +23,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use domain::{Act, cancellation::Why};
+use engine::store::Request;
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -134,6 +137,23 @@ async fn wanted(app: &App, page: &Page, sent: &Sent) -> Result<CancelManyRequest
     })
 }
 
+async fn start(
+    app: &Arc<App>,
+    page: &Page,
+    sent: &Sent,
+    request: Request,
+) -> Result<Job, ApiError> {
+    if !sent.trial.is_empty() {
+        let trial = jobs::look(app, &page.staff, &sent.trial).await?;
+        if KINDS.contains(&trial.kind.as_str()) {
+            let asked = orders_bulk::for_real(app, &trial).await?;
+            return orders_many::begin(app, &page.staff, asked, request).await;
+        }
+    }
+    let wanted = wanted(app, page, sent).await?;
+    cancel_many::begin(app, &page.staff, wanted, request).await
+}
+
 /// What is missing in the form: the name of a text.
 fn missing(sent: &Sent) -> Option<&'static str> {
     let known = Why::ALL.iter().any(|why| why.as_str() == sent.reason);
@@ -161,8 +181,7 @@ pub async fn begin(
     }
     let said = [&sent.codes, &sent.reason, &sent.note, &sent.notify, &sent.trial];
     let request = forms::request(&sent.key, "job", &said.map(String::as_str))?;
-    let wanted = wanted(&app, &page, &sent).await?;
-    match cancel_many::begin(&app, &page.staff, wanted, request).await {
+    match start(&app, &page, &sent, request).await {
         Ok(job) => Ok(Redirect::to(&format!("{PLACE}/{}", job.id)).into_response()),
         Err(error) if sent.trial.is_empty() => {
             let (status, said) = (error.status, page.problem(&error));

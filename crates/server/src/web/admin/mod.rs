@@ -22,6 +22,7 @@ mod oidc;
 mod order;
 mod order_new;
 mod orders;
+mod orders_bulk;
 mod overview;
 mod page;
 mod person;
@@ -82,6 +83,7 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/admin/orders", get(orders::list))
         .route("/admin/orders/new", get(order_new::ask).post(order_new::place))
         .route("/admin/orders/{id}/status", post(order_new::status))
+        .route("/admin/orders/bulk", get(orders_bulk::ask).post(orders_bulk::begin))
         .route("/admin/orders/{id}", get(order::see))
         .route("/admin/orders/{id}/revert", get(revert::ask_revert).post(revert::revert))
         .route("/admin/orders/{id}/refund-preview", get(refund_preview::see))
@@ -102,7 +104,7 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .layer(header(header::CACHE_CONTROL, "no-store"))
 }
 
-/// Runs over many coupons.
+/// Runs over many coupons or orders.
 fn runs() -> Router<Arc<App>> {
     Router::new()
         .route("/admin/jobs", get(jobs::list).post(jobs::begin))

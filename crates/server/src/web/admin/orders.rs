@@ -13,13 +13,16 @@ use crate::{
 };
 use askama::Template;
 use axum::{
-    extract::{Query, State, rejection::QueryRejection},
+    extract::{Query, RawQuery, State},
+    http::Uri,
     response::Response,
 };
 use domain::Act;
 use std::sync::Arc;
 
 const PLACE: &str = "/admin/orders";
+/// In the address: everything on the page is chosen.
+const CHOSEN: &str = "chosen=all";
 
 #[derive(Template)]
 #[template(path = "admin/orders.html")]
@@ -36,6 +39,12 @@ struct OrdersPage {
     may_place: bool,
     next: Option<String>,
     first: Option<String>,
+    /// Several may be chosen and acted on together.
+    bulk: bool,
+    /// All on this page are chosen.
+    chosen: bool,
+    /// The address of this page with all of them chosen.
+    everything: String,
 }
 
 struct Row {
@@ -84,13 +93,25 @@ pub fn buyer(page: &Page, item: &OrderItem) -> String {
     name.unwrap_or_else(|| page.t("order-guest"))
 }
 
+/// Whether everything on the page is chosen, and the rest of the query.
+fn asked(query: &str) -> Result<(bool, OrderQuery), ApiError> {
+    let rest: Vec<&str> = query.split('&').filter(|pair| *pair != CHOSEN).collect();
+    let all = query.split('&').any(|pair| pair == CHOSEN);
+    let unreadable = |detail: String| ApiError::invalid(detail);
+    let uri = format!("/?{}", rest.join("&")).parse::<Uri>();
+    let uri = uri.map_err(|error| unreadable(error.to_string()))?;
+    let query = Query::try_from_uri(&uri);
+    let Query(asked) = query.map_err(|error| unreadable(error.body_text()))?;
+    Ok((all, asked))
+}
+
 pub async fn list(
     State(app): State<Arc<App>>,
     page: Page,
-    query: Result<Query<OrderQuery>, QueryRejection>,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, ApiError> {
     page.staff.may(Act::See)?;
-    let Query(asked) = query.map_err(|error| ApiError::invalid(error.body_text()))?;
+    let (all, asked) = asked(query.as_deref().unwrap_or_default())?;
     let (filter, limit) = filter(&asked)?;
     let found = order_lists::list(&app.database, page.staff.shop_id(), filter).await?;
     let found =
@@ -122,7 +143,12 @@ pub async fn list(
     let next = found.next_cursor.as_deref().map(|cursor| address(&revert, cursor));
     let first = asked.cursor.as_ref().map(|_| address(&revert, ""));
     let narrowed = !(q.is_empty() && chosen.is_empty() && revert.is_empty());
+    let here = address(&revert, asked.cursor.as_deref().unwrap_or_default());
+    let join = if here.contains('?') { '&' } else { '?' };
     show(&OrdersPage {
+        bulk: page.may(Act::Bulk),
+        chosen: all,
+        everything: format!("{here}{join}{CHOSEN}"),
         q,
         tabs,
         revert_status: revert,

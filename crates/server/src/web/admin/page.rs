@@ -68,6 +68,13 @@ impl Page {
         self.t(&format!("job-{status}"))
     }
 
+    /// What a job does.
+    pub fn job_title(&self, kind: &str, dry_run: &bool) -> String {
+        let what = if *dry_run { "trial" } else { "real" };
+        let known = self.language.known(&format!("job-{what}-{}", kind.replace('_', "-")));
+        known.unwrap_or_else(|| kind.to_owned())
+    }
+
     /// `customer` and `system` in words, and a name as it is.
     pub fn actor(&self, by: &str) -> String {
         match by {

@@ -14,7 +14,7 @@ use crate::{
     },
     store::{
         audit,
-        jobs::{self, Begun, Job, New},
+        jobs::{self, Begun, Job, New, Subject},
     },
     web::{
         auth_staff::Staff,
@@ -81,10 +81,18 @@ pub async fn create(
     let begin = async {
         staff.may(Act::Bulk)?;
         let request = idempotency::request(&headers, &body.bytes)?;
-        let job = begin(&app, &staff, body.said, request).await?;
-        detail(&app, &staff, job, &RowQuery::default()).await
+        begin(&app, &staff, body.said, request).await
     };
-    match begin.await {
+    accepted(&app, &staff, begin.await).await
+}
+
+/// 202 with the job and its place, or the problem.
+pub async fn accepted(app: &Arc<App>, staff: &Staff, begun: Result<Job, ApiError>) -> Response {
+    let shown = match begun {
+        Ok(job) => detail(app, staff, job, &RowQuery::default()).await,
+        Err(error) => Err(error),
+    };
+    match shown {
         Ok(job) => {
             let place = HeaderValue::from_str(&format!("/admin/api/v1/jobs/{}", job.job.id));
             let mut response = (StatusCode::ACCEPTED, Json(job)).into_response();
@@ -110,7 +118,8 @@ pub async fn begin(
         Some(text) => codes::from_csv(text),
         None => codes::check(wanted.codes.iter().map(String::as_str)),
     };
-    let subjects = subjects.map_err(ApiError::invalid)?;
+    let subjects = subjects.map_err(ApiError::invalid)?.into_iter().map(Subject::from);
+    let subjects: Vec<Subject> = subjects.collect();
     let CancelManyRequest { reason, note, notify, dry_run, .. } = wanted;
     let (reason, note) = CancelRequest { reason, note, notify }.check()?;
     let body = Wanted { reason, note: note.clone(), notify };

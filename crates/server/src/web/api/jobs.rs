@@ -1,11 +1,13 @@
 //! `GET /admin/api/v1/jobs` and `/jobs/{id}`: runs over many rows, and what came of each;
 //! `/pause`, `/resume`, and all of it as a file.
 
+use super::orders::money;
 use crate::{
     app::App,
     bell::Due,
     ids,
-    jobs::cancel_coupons,
+    jobs::{orders, stands},
+    reversals::returns::Returns,
     store::{
         audit,
         jobs::{self, Job, JobRow, State as Standing, Status},
@@ -14,7 +16,10 @@ use crate::{
         auth_staff::Staff,
         error::{ApiError, ProblemBody},
         language::Language,
-        storefront::page::{Page, PageQuery},
+        storefront::{
+            page::{Page, PageQuery},
+            points::MoneyBody,
+        },
     },
 };
 use axum::{
@@ -23,7 +28,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{Act, At, Flow, FlowId, Problem};
+use domain::{Act, At, FlowId, Problem};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 use utoipa::{IntoParams, ToSchema};
@@ -34,7 +39,7 @@ const ROWS: usize = 1_000;
 #[derive(Debug, Serialize, ToSchema)]
 pub struct JobBody {
     pub id: String,
-    /// What is done with each row: `cancel_coupons`.
+    /// What is done with each row: `cancel_coupons`, `cancel_orders` or `revert_orders`.
     #[schema(example = "cancel_coupons")]
     pub kind: String,
     /// `running`, `paused` or `completed`.
@@ -57,8 +62,13 @@ pub struct JobBody {
 pub struct RowBody {
     /// From 1, as they were given.
     pub row: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "70934-AC37DE-500")]
-    pub code: String,
+    pub code: Option<String>,
+    /// An id or a name, as it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "6100000000001")]
+    pub order: Option<String>,
     /// `waiting`, `possible` (in a dry run), `completed`, `confirming` or `failed`.
     #[schema(example = "completed")]
     pub status: &'static str,
@@ -66,9 +76,37 @@ pub struct RowBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 500)]
     pub points_refunded: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub returns: Option<ReturnsBody>,
     /// Why it failed, or why it is tried again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<ProblemBody>,
+}
+
+/// Beside the points of an order's coupons: what else came back, or in a dry run would.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReturnsBody {
+    /// Store credit from Kaeru; in a dry run what nobody has given back yet.
+    pub credit: MoneyBody,
+    /// Store credit that Shopify gave back by itself.
+    pub by_shopify: MoneyBody,
+    /// Not back: run out.
+    pub points_expired: i64,
+    pub credit_expired: MoneyBody,
+    /// Shopify has not told yet what it gave back by itself.
+    pub unsure: bool,
+}
+
+fn returns(told: Option<&str>) -> Option<ReturnsBody> {
+    let told: Returns = serde_json::from_str(told?).ok()?;
+    let money = |minor| MoneyBody::from(money(minor, &told.currency));
+    Some(ReturnsBody {
+        credit: money(told.credit),
+        by_shopify: money(told.by_shopify),
+        points_expired: told.points_expired,
+        credit_expired: money(told.credit_expired),
+        unsure: told.unsure,
+    })
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -118,10 +156,16 @@ pub fn body(job: &Job, language: Language) -> JobBody {
     }
 }
 
-fn row(row: JobRow, language: Language) -> RowBody {
+fn row(job: &Job, row: JobRow, language: Language) -> RowBody {
+    let (code, order) = match orders::KINDS.contains(&job.kind.as_str()) {
+        true => (None, Some(row.subject)),
+        false => (Some(row.subject), None),
+    };
     RowBody {
         row: row.nth,
-        code: row.subject,
+        code,
+        order,
+        returns: returns(row.told.as_deref()),
         status: row.status.as_str(),
         points_refunded: row.points,
         problem: row.problem.as_deref().map(|code| problem(code, language)),
@@ -131,9 +175,8 @@ fn row(row: JobRow, language: Language) -> RowBody {
 /// What was left to its flow or to a person tells how it stands now.
 async fn as_it_stands(app: &App, row: JobRow) -> Result<JobRow, ApiError> {
     let (Status::Confirming, Some(id)) = (row.status, row.flow) else { return Ok(row) };
-    let flow = app.engine.store.load(id).await?.map(|row| row.flow);
-    let Some(Flow::Cancellation(flow)) = flow else { return Ok(row) };
-    Ok(cancel_coupons::stands(&flow, row.clone()).unwrap_or(row))
+    let found = app.engine.store.load(id).await?;
+    Ok(found.and_then(|found| stands(&found.flow, row.clone())).unwrap_or(row))
 }
 
 /// The job with a page of its rows.
@@ -163,7 +206,7 @@ pub async fn detail(
     let next_cursor = found.last().filter(|_| more).map(|row| row.nth.to_string());
     let mut rows = Vec::with_capacity(found.len());
     for found in found {
-        rows.push(row(as_it_stands(app, found).await?, staff.language));
+        rows.push(row(&job, as_it_stands(app, found).await?, staff.language));
     }
     let counts = jobs::counts(&app.database, job.id).await?;
     let counts = counts.into_iter().map(|(status, count)| (status.as_str(), count)).collect();
@@ -230,15 +273,27 @@ pub async fn download(
     let mut file =
         csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     let unwritable = |_| ApiError::internal();
-    file.write_record(["row", "code", "status", "points_refunded", "problem"])
-        .map_err(unwritable)?;
+    let of_orders = orders::KINDS.contains(&job.kind.as_str());
+    let subject = if of_orders { "order" } else { "code" };
+    let mut head = vec!["row", subject, "status", "points_refunded", "problem"];
+    if of_orders {
+        head.extend(["credit", "by_shopify", "points_expired", "credit_expired"]);
+    }
+    file.write_record(head).map_err(unwritable)?;
     for found in found {
         let row = as_it_stands(&app, found).await?;
         let points = row.points.map(|points| points.to_string()).unwrap_or_default();
         let problem = row.problem.unwrap_or_default();
-        let (nth, code) = (row.nth.to_string(), plain(row.subject));
-        let status = row.status.as_str();
-        file.write_record([nth.as_str(), &code, status, &points, &problem]).map_err(unwritable)?;
+        let (nth, subject) = (row.nth.to_string(), plain(row.subject));
+        let mut cells = vec![nth, subject, row.status.as_str().to_owned(), points, problem];
+        if of_orders {
+            let told = returns(row.told.as_deref());
+            cells.extend(told.map_or_else(|| [const { String::new() }; 4], |of| {
+                let expired = of.points_expired.to_string();
+                [of.credit.amount, of.by_shopify.amount, expired, of.credit_expired.amount]
+            }));
+        }
+        file.write_record(cells).map_err(unwritable)?;
     }
     let text = file.into_inner().map_err(|_| ApiError::internal())?;
     let name = format!("attachment; filename=\"job-{}.csv\"", job.id);

@@ -22,6 +22,7 @@ pub mod order;
 pub mod order_new;
 pub mod order_status;
 pub mod orders;
+pub mod orders_many;
 pub mod person;
 pub mod reconciliation;
 pub mod refund_preview;
@@ -35,9 +36,14 @@ use crate::app::App;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    routing::{delete, get, post, put},
+    routing::{MethodRouter, delete, get, post, put},
 };
 use std::sync::Arc;
+
+/// Takes many orders in one body.
+fn many(route: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
+    route.layer(DefaultBodyLimit::max(orders_many::LARGEST))
+}
 
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -68,6 +74,8 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/coupons/{code}/release", post(hold::release))
         .route("/coupons/{code}/confirm", post(hold::confirm))
         .route("/orders", get(orders::list).post(order_new::create))
+        .route("/orders/cancel", many(post(orders_many::cancel)))
+        .route("/orders/revert", many(post(orders_many::revert)))
         .route("/orders/{id}", get(order::show))
         .route("/orders/{id}/revert", post(revert::revert))
         .route("/orders/{id}/cancel", post(revert::cancel))

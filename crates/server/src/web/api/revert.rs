@@ -101,7 +101,14 @@ impl CancelOrderRequest {
 }
 
 /// A day or a moment to come.
-fn extended(app: &App, staff: &Staff, text: Option<&String>) -> Result<Option<At>, ApiError> {
+///
+/// # Errors
+/// `invalid-request`, naming the field.
+pub fn extended(
+    app: &App,
+    staff: &Staff,
+    text: Option<&String>,
+) -> Result<Option<At>, ApiError> {
     let text = text.map(|text| text.trim()).filter(|text| !text.is_empty());
     let Some(text) = text else { return Ok(None) };
     let end = moments::end("extend_to", text, &staff.shop(app)?.zone)?;

@@ -1,0 +1,123 @@
+//! What comes back with an order, added up: before it is begun, and once it has ended.
+
+use super::{Wish, items, open_credit, open_points, whose, why_nothing};
+use crate::{
+    acts::Declined,
+    app::{App, Shop},
+    store::{
+        order_lists::{self, Found},
+        orders::{SHOPIFY, Status},
+    },
+};
+use domain::{
+    At, Problem, Reversal,
+    reversal::{Item, Outcome},
+};
+use serde::{Deserialize, Serialize};
+
+/// Sums of one order. Credits are minor units of `currency`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Returns {
+    pub points: i64,
+    /// Not back: their date is past.
+    #[serde(default)]
+    pub points_expired: i64,
+    /// From Kaeru; before it is begun, what nobody has given back yet.
+    #[serde(default)]
+    pub credit: i64,
+    #[serde(default)]
+    pub credit_expired: i64,
+    /// What Shopify has given back by itself.
+    #[serde(default)]
+    pub by_shopify: i64,
+    #[serde(default)]
+    pub currency: String,
+    /// Shopify has not told yet what it gave back by itself.
+    #[serde(default)]
+    pub unsure: bool,
+}
+
+/// What would come back now, from what is known here: nothing is changed, and nobody is asked.
+///
+/// # Errors
+/// Why it would not begin.
+pub async fn foresee(
+    app: &App,
+    shop: &Shop,
+    order: &str,
+    wish: &Wish,
+) -> Result<(Found, Returns), Declined> {
+    let found = order_lists::find(&app.database, &shop.id, order).await?;
+    let found = found.ok_or(Declined::NotFound)?;
+    whose(&found).ok_or(Declined::Problem(Problem::UnknownCustomer))?;
+    let cancelled = found.listed.status == Status::Cancelled.as_str();
+    let refused = |problem| Err(Declined::Problem(problem));
+    match (&wish.cancel, cancelled) {
+        (Some(_), true) => return refused(Problem::OrderAlreadyCancelled),
+        (Some(_), false) if found.listed.channel != SHOPIFY => {
+            return refused(Problem::OrderNotCancellable);
+        }
+        (None, false) => return refused(Problem::OrderStands),
+        _ => {}
+    }
+    let items = items(&found, wish, app.now())?;
+    if items.is_empty() && wish.cancel.is_none() {
+        return refused(why_nothing(&found, wish));
+    }
+    let returns = sum(&found, wish, &items);
+    Ok((found, returns))
+}
+
+/// `items`: those of the wish that would be begun.
+pub(super) fn sum(found: &Found, wish: &Wish, items: &[Item]) -> Returns {
+    let mut returns = Returns {
+        currency: found.listed.currency.clone(),
+        by_shopify: found.credits.iter().map(|credit| credit.by_shopify).sum(),
+        unsure: !found.credits_known,
+        ..Returns::default()
+    };
+    let open = found.coupons.iter().filter(|_| wish.points).map(open_points).sum::<i64>();
+    for item in items {
+        match item {
+            Item::Points { points, .. } => returns.points += points.get(),
+            Item::Credit { payment, .. } => {
+                let credit = found.credits.iter().find(|credit| credit.payment == *payment);
+                returns.credit += credit.map_or(0, open_credit);
+            }
+            Item::Earned { .. } => {}
+        }
+    }
+    returns.points_expired = (open - returns.points).max(0);
+    let open = found.credits.iter().filter(|_| wish.credits).map(open_credit).sum::<i64>();
+    returns.credit_expired = (open - returns.credit).max(0);
+    returns
+}
+
+/// What has come back.
+pub fn came(flow: &Reversal) -> Returns {
+    let mut returns = Returns::default();
+    for (item, outcome) in flow.terms.items.iter().zip(flow.done()) {
+        match (item, outcome) {
+            (Item::Points { points, .. }, Outcome::Moved(_)) => returns.points += points.get(),
+            (Item::Points { points, .. }, _) => returns.points_expired += points.get(),
+            (Item::Credit { amount, .. }, outcome) => {
+                amount.currency.code().clone_into(&mut returns.currency);
+                match outcome {
+                    Outcome::Credited { minor, .. } => {
+                        returns.credit += minor;
+                        returns.by_shopify += amount.minor - minor;
+                    }
+                    Outcome::Lapsed | Outcome::Short => returns.credit_expired += amount.minor,
+                    Outcome::ByShopify | Outcome::Moved(_) => returns.by_shopify += amount.minor,
+                }
+            }
+            (Item::Earned { .. }, _) => {}
+        }
+    }
+    returns
+}
+
+/// A moment that was written out.
+pub fn until(text: Option<&str>) -> Option<At> {
+    text.and_then(|text| text.parse::<jiff::Timestamp>().ok()).map(At::from)
+}
