@@ -48,6 +48,8 @@ pub enum Problem {
     CouponNotTheirs,
     /// Longer, the credit would become a prepaid payment instrument.
     PaidLotTooLong,
+    /// The second person said no.
+    ApprovalDeclined,
 }
 
 impl Problem {
@@ -79,6 +81,7 @@ impl Problem {
             Problem::OrderExists => "order-exists",
             Problem::CouponNotTheirs => "coupon-not-theirs",
             Problem::PaidLotTooLong => "paid-lot-too-long",
+            Problem::ApprovalDeclined => "approval-declined",
         }
     }
 

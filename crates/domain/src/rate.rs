@@ -28,6 +28,15 @@ impl Rate {
         Money::exact(amount.normalize(), self.currency)
     }
 
+    /// What the money costs in points, rounded up. `None` in another currency.
+    pub fn cost_of(&self, money: Money) -> Option<Points> {
+        if money.currency != self.currency {
+            return None;
+        }
+        let points = money.decimal().checked_div(self.money_per_point)?.ceil();
+        Points::new(i64::try_from(points).ok()?)
+    }
+
     /// What a balance is worth for display: rounded down to the currency's digits.
     pub fn worth_about(&self, points: Points) -> Option<Money> {
         let amount = self.money_per_point.checked_mul(Decimal::from(points.get()))?;
@@ -57,6 +66,22 @@ mod tests {
             assert_eq!(rate.worth_about(points).unwrap().to_string(), about);
         }
         assert_eq!(Rate::new(Decimal::ZERO, Currency::JPY), None);
+    }
+
+    #[test]
+    fn money_costs_as_many_points_as_bring_it() {
+        for (rate, currency, minor, points) in [
+            ("1", Currency::JPY, 500, Some(500)),
+            ("0.5", Currency::JPY, 500, Some(1_000)),
+            ("0.01", Currency::USD, 501, Some(501)),
+            ("1.25", Currency::TWD, 12_600, Some(101)),
+            ("1", Currency::JPY, -1, None),
+        ] {
+            let rate = Rate::new(rate.parse().unwrap(), currency).unwrap();
+            let cost = rate.cost_of(Money { minor, currency });
+            assert_eq!(cost.map(Points::get), points, "{minor} {currency}");
+            assert_eq!(rate.cost_of(Money { minor, currency: Currency::EUR }), None);
+        }
     }
 
     #[test]

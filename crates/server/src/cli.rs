@@ -5,8 +5,8 @@ use anyhow::{Context, bail};
 use domain::{CustomerId, Role, ShopId};
 use engine::ports::Clock;
 use server::{
-    app::App, bell, clock::SystemClock, config::Config, expiry, ids, jobs, mail, orders, points,
-    reconcile, sealer, signals, store::Database, telemetry, web, webhooks, worker,
+    app::App, approvals, bell, clock::SystemClock, config::Config, expiry, ids, jobs, mail, orders,
+    points, reconcile, sealer, signals, store::Database, telemetry, web, webhooks, worker,
 };
 use std::{
     future::Future,
@@ -67,6 +67,7 @@ async fn until_stopped(
     let webhooks = tokio::spawn(webhooks::run(Arc::clone(&app)));
     let orders = tokio::spawn(orders::run(Arc::clone(&app)));
     let jobs = tokio::spawn(jobs::run(Arc::clone(&app)));
+    let approvals = tokio::spawn(approvals::run(Arc::clone(&app)));
     tokio::spawn(signals::run(Arc::clone(&app)));
     tokio::spawn(reconcile::run::run(Arc::clone(&app)));
     let stopping = Arc::clone(&app);
@@ -84,6 +85,7 @@ async fn until_stopped(
         webhooks.await?;
         orders.await?;
         jobs.await?;
+        approvals.await?;
         app.drives.wait().await;
         anyhow::Ok(())
     };
@@ -284,6 +286,7 @@ lookup = true
 remind_days = [30, 7]
 
 [shop.reversals]
+four_eyes_above = 10000
 shopify_reverts = "3s"
 partial_refunds = "pro_rata"
 

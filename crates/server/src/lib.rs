@@ -3,6 +3,7 @@
 pub mod account;
 pub mod acts;
 pub mod app;
+pub mod approvals;
 pub mod bell;
 pub mod book;
 pub mod clock;

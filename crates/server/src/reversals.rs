@@ -1,5 +1,6 @@
 //! What can come back with an order, and how its return begins.
 
+pub mod gate;
 pub mod returns;
 
 use crate::{
@@ -18,6 +19,7 @@ use domain::{
 };
 use engine::store::{Guard, Request};
 use iso_currency::Currency;
+use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 
 /// A credit's expiry is moved back by less than this, so that its second tells it apart.
@@ -28,6 +30,9 @@ const FINGERPRINTS: u64 = 600;
 pub struct Settings {
     /// What is found cancelled comes back by itself where its points are fewer; 0: never.
     pub automatic_below: i64,
+    /// What staff give back of an order needs a second person where it is worth more points; 0:
+    /// never.
+    pub four_eyes_above: i64,
     /// How long after a cancellation Shopify may still give store credit back by itself.
     pub shopify_reverts: Duration,
     /// What a refund makes due while its order stands.
@@ -35,7 +40,7 @@ pub struct Settings {
 }
 
 /// What staff chose.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Wish {
     pub by: Actor,
     pub points: bool,
@@ -46,7 +51,11 @@ pub struct Wish {
     pub notify: bool,
     /// The order is cancelled first; else it must be cancelled already.
     pub cancel: Option<Cancel>,
+    #[serde(skip)]
     pub request: Option<Request>,
+    /// A second person has said yes.
+    #[serde(skip)]
+    pub approved: bool,
 }
 
 impl Wish {
@@ -60,6 +69,7 @@ impl Wish {
             notify: false,
             cancel: None,
             request: None,
+            approved: false,
         }
     }
 }
@@ -105,24 +115,20 @@ pub async fn begin(
 ) -> Result<Begin, Declined> {
     let found = fresh(app, shop, order).await?;
     let customer = whose(&found).ok_or(Declined::Problem(Problem::UnknownCustomer))?;
-    if let Some(request) = &wish.request {
-        match app.engine.store.by_key(&shop.id, customer, request).await? {
-            None => {}
-            Some((row, true)) => return Ok(Begin::Earlier(row)),
-            Some((_, false)) => return Err(Declined::KeyReused),
-        }
+    if let Some(begun) = earlier(app, shop, &found, wish.request.as_ref()).await? {
+        return Ok(begun);
     }
     let now = app.now();
-    let refunds = wish.cancel.is_none() && !is_cancelled(&found);
-    let own = match refunds {
-        true => vec![],
-        false => own_credit::coming_back(app, shop, &found, &wish, now).await?,
-    };
-    let items = items(&found, &wish, refunds, own, now)?;
+    let refunds = is_of_refunds(&found, &wish);
+    let items = chosen(app, shop, &found, &wish, now).await?;
     let here = found.listed.channel != SHOPIFY;
     let cancel = wish.cancel.clone().map(|cancel| Cancel { here, ..cancel });
     if items.is_empty() && wish.cancel.is_none() {
         return Err(Declined::Problem(why_nothing(&found, &wish)));
+    }
+    let staff = matches!(wish.by, Actor::Staff { .. });
+    if staff && !wish.approved && gate::exceeds(shop, gate::worth(shop, &found, &items)) {
+        return Err(Declined::Problem(Problem::ApprovalNeeded));
     }
     let terms = Terms {
         shop: shop.id.clone(),
@@ -140,6 +146,42 @@ pub async fn begin(
     };
     let flow = Flow::Reversal(Box::new(Reversal::accept(terms)));
     acts::begin(app, flow, wish.request, Guard::Revert, Duration::ZERO).await
+}
+
+/// The reversal that the key began.
+pub async fn earlier(
+    app: &App,
+    shop: &Shop,
+    found: &Found,
+    request: Option<&Request>,
+) -> Result<Option<Begin>, Declined> {
+    let (Some(request), Some(customer)) = (request, whose(found)) else { return Ok(None) };
+    match app.engine.store.by_key(&shop.id, customer, request).await? {
+        None => Ok(None),
+        Some((row, true)) => Ok(Some(Begin::Earlier(row))),
+        Some((_, false)) => Err(Declined::KeyReused),
+    }
+}
+
+/// The order stands: what its refunds make due is what can come back.
+fn is_of_refunds(found: &Found, wish: &Wish) -> bool {
+    wish.cancel.is_none() && !is_cancelled(found)
+}
+
+/// What comes back by the wish.
+async fn chosen(
+    app: &App,
+    shop: &Shop,
+    found: &Found,
+    wish: &Wish,
+    now: At,
+) -> Result<Vec<Item>, Declined> {
+    let refunds = is_of_refunds(found, wish);
+    let own = match refunds {
+        true => vec![],
+        false => own_credit::coming_back(app, shop, found, wish, now).await?,
+    };
+    items(found, wish, refunds, own, now)
 }
 
 /// Gives back what little a cancelled or refunded order owes, where the shop wants that: by what
@@ -171,6 +213,14 @@ pub async fn automatic(app: &Arc<App>, shop: &Shop, order: &str) -> Result<(), D
         }
     }
     let wish = Wish { points: true, credits: true, notify: true, ..Wish::of(Actor::System) };
+    // Store credit may make it more than anybody may give back alone.
+    let now = app.now();
+    if gate::wished(app, shop, &found, &wish, now)
+        .await
+        .is_ok_and(|worth| gate::exceeds(shop, worth))
+    {
+        return Ok(());
+    }
     match begin(app, shop, order, wish).await {
         Ok(Begin::New(row)) => {
             app.drive(row, true);

@@ -74,3 +74,11 @@ mail-alert-customer-data-requested = A customer asks for their data
 mail-alert-app-uninstalled = The app was uninstalled from the store
 mail-alert-shop-redact-requested = Shopify asks to erase the store’s data
 mail-alert-other = Something needs a look
+
+mail-approval-subject = [Kaeru] { $order } waits for your approval
+mail-approval-lead = What is to come back of this order is above { $threshold }: a second person must look at it and say yes or no.
+mail-approval-row-worth = Worth
+mail-approval-row-by = Asked by
+mail-approval-row-at = Asked
+mail-approval-button = Look at it
+mail-approval-why = You receive this message because you may approve reversals that others ask for.

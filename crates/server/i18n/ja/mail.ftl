@@ -74,3 +74,11 @@ mail-alert-customer-data-requested = 顧客データの開示請求がありま�
 mail-alert-app-uninstalled = ストアからアプリが削除されました
 mail-alert-shop-redact-requested = ストアデータの削除請求があります
 mail-alert-other = 確認が必要です
+
+mail-approval-subject = [Kaeru] { $order } の承認をお願いします
+mail-approval-lead = この注文の返還は { $threshold } を超えるため、別の担当者による承認が必要です。内容を確認し、承認または却下してください。
+mail-approval-row-worth = 相当ポイント
+mail-approval-row-by = 申請者
+mail-approval-row-at = 申請日時
+mail-approval-button = 内容を確認する
+mail-approval-why = 返還の承認権限をお持ちの方にお送りしています。

@@ -74,3 +74,11 @@ mail-alert-customer-data-requested = 顧客要求提供個人資料
 mail-alert-app-uninstalled = 應用程式已從商店移除
 mail-alert-shop-redact-requested = Shopify 要求刪除商店資料
 mail-alert-other = 有事項需要查看
+
+mail-approval-subject = [Kaeru] { $order } 等待您核准
+mail-approval-lead = 這筆訂單要返還的內容超過 { $threshold }，需要另一位人員確認後核准或拒絕。
+mail-approval-row-worth = 相當點數
+mail-approval-row-by = 申請人
+mail-approval-row-at = 申請時間
+mail-approval-button = 查看內容
+mail-approval-why = 您有權核准他人提出的返還，因此收到此訊息。

@@ -10,6 +10,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields, default)]
 pub struct ReversalsFile {
     pub automatic_below: i64,
+    pub four_eyes_above: i64,
     pub shopify_reverts: String,
     pub partial_refunds: String,
 }
@@ -18,6 +19,7 @@ impl Default for ReversalsFile {
     fn default() -> Self {
         Self {
             automatic_below: 0,
+            four_eyes_above: 0,
             shopify_reverts: "2m".to_owned(),
             partial_refunds: PartialRefunds::None.as_str().to_owned(),
         }
@@ -32,6 +34,17 @@ pub fn check(file: &ReversalsFile) -> anyhow::Result<Settings> {
     if file.automatic_below < 0 {
         bail!("automatic_below: a number of points, or 0 for never");
     }
+    if file.four_eyes_above < 0 {
+        bail!("four_eyes_above: a number of points, or 0 for never");
+    }
+    if file.four_eyes_above > 0 && file.automatic_below > file.four_eyes_above {
+        bail!(
+            "automatic_below: {} is above four_eyes_above = {}; what comes back by itself must be \
+             below what needs a second person",
+            file.automatic_below,
+            file.four_eyes_above
+        );
+    }
     let text = &file.shopify_reverts;
     let shopify_reverts = span(text).with_context(|| {
         format!("shopify_reverts: {text:?} is not a span such as \"2m\" or \"90s\"")
@@ -41,5 +54,6 @@ pub fn check(file: &ReversalsFile) -> anyhow::Result<Settings> {
         let all = PartialRefunds::ALL.map(PartialRefunds::as_str).join("\", \"");
         format!("partial_refunds: {text:?} is none of \"{all}\"")
     })?;
-    Ok(Settings { automatic_below: file.automatic_below, shopify_reverts, partial_refunds })
+    let ReversalsFile { automatic_below, four_eyes_above, .. } = *file;
+    Ok(Settings { automatic_below, four_eyes_above, shopify_reverts, partial_refunds })
 }

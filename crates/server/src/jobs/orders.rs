@@ -8,11 +8,12 @@ use super::{
 use crate::{
     acts::Declined,
     app::{App, Shop},
-    reversals::{self, Wish, returns},
+    approvals::{self, Met, Who},
+    reversals::{Wish, returns},
     store::jobs::{Job, JobRow, Settled, Status},
 };
 use domain::{
-    Flow, Problem,
+    Flow, FlowId, Problem,
     flow::Told,
     reversal::{Cancel, State, Why},
 };
@@ -63,18 +64,18 @@ fn wish(job: &Job, row: &JobRow) -> Option<Wish> {
     let own = row.wish.as_deref().map(serde_json::from_str).transpose().ok()?;
     let Choice { points, credits, extend_to } = own.unwrap_or(choice);
     let cancel = match (job.kind.as_str(), reason) {
-        (CANCEL, Some(reason)) => Some(Cancel { reason, restock, note }),
+        (CANCEL, Some(reason)) => Some(Cancel { reason, restock, note, here: false }),
         (CANCEL, None) => return None,
         _ => None,
     };
     Some(Wish {
-        by: job.by(),
         points,
         credits,
         extend_to: returns::until(extend_to.as_deref()),
         notify,
         cancel,
         request: Some(Request { key: key(job.id, row.nth), fingerprint: row.subject.clone() }),
+        ..Wish::of(job.by())
     })
 }
 
@@ -109,8 +110,12 @@ async fn look(app: &App, shop: &Shop, row: &JobRow, wish: &Wish) -> Result<Came,
 }
 
 async fn act(app: &Arc<App>, shop: &Shop, row: &JobRow, wish: Wish) -> Result<Came, StoreError> {
-    match reversals::begin(app, shop, &row.subject, wish).await {
-        Ok(begun) => Ok(Came::Of(Box::new(begun.see_through(app, PATIENCE).await))),
+    match approvals::meet(app, shop, &row.subject, wish, Who::default()).await {
+        Ok(Met::Begun(begun)) => Ok(Came::Of(Box::new(begun.see_through(app, PATIENCE).await))),
+        Ok(Met::Waits(approval)) => {
+            let told = serde_json::json!({"approval": approval.id.to_string()}).to_string();
+            Ok(Came::Waits { problem: Problem::ApprovalNeeded.code(), told })
+        }
         Err(error) => declined(error),
     }
 }
@@ -126,6 +131,16 @@ fn declined(declined: Declined) -> Result<Came, StoreError> {
         Declined::KeyReused => Ok(Came::Refused("idempotency-key-reused")),
         Declined::Store(error) => Err(error),
     }
+}
+
+/// The approval that the row waits for.
+pub fn awaited(row: &JobRow) -> Option<FlowId> {
+    #[derive(Deserialize)]
+    struct Waits {
+        approval: String,
+    }
+    let Waits { approval } = serde_json::from_str(row.told.as_deref()?).ok()?;
+    FlowId::parse(&approval)
 }
 
 /// The row as its flow has ended; `None` where it has not.

@@ -8,8 +8,10 @@ use crate::{
     app::{App, Shop},
     i18n::Language,
     store::{
+        approvals::{self, State},
         coupons, customers,
         outbox::{Content, Digest, Mail},
+        staff::{self, Account},
     },
 };
 use domain::{
@@ -73,6 +75,11 @@ pub async fn compose(app: &App, mail: &Mail) -> Result<(Mailbox, Letter), Failur
         let to = digest.to.parse().map_err(|_| Failure::Never("bad-address"))?;
         return Ok((to, alert(app, shop, digest).await?));
     }
+    if let Content::Approval { approval, staff, .. } = &mail.content {
+        let (account, letter) = asked(app, shop, mail, (approval, *staff)).await?;
+        let address = account.email.parse().map_err(|_| Failure::Never("bad-address"))?;
+        return Ok((Mailbox::new(Some(account.name), address), letter));
+    }
     let source = source(app, shop, mail).await?;
     let (address, who) = contact(shop, source.customer).await?;
     let to = Mailbox::new(who.name.clone(), address);
@@ -88,6 +95,9 @@ pub async fn preview(app: &App, mail: &Mail) -> Result<Letter, Failure> {
     let shop = shop_of(app, mail)?;
     if let Content::Digest(digest) = &mail.content {
         return alert(app, shop, digest).await;
+    }
+    if let Content::Approval { approval, staff, .. } = &mail.content {
+        return asked(app, shop, mail, (approval, *staff)).await.map(|(_, letter)| letter);
     }
     let source = source(app, shop, mail).await?;
     let customer = source.customer;
@@ -106,6 +116,10 @@ pub async fn about(app: &App, mail: &Mail) -> Option<String> {
         Content::Digest(digest) => return Some(digest.reason.clone()),
         Content::Reminder { code, .. } => return Some(code.clone()),
         Content::Notice { flow, .. } => FlowId::parse(flow)?,
+        Content::Approval { approval, .. } => {
+            let id = FlowId::parse(approval)?;
+            return Some(approvals::find(&app.database, &mail.shop, id).await.ok()??.name);
+        }
     };
     match app.engine.store.load(flow).await.ok()??.flow {
         Flow::Conversion(flow) => Some(flow.terms.code.to_string()),
@@ -150,7 +164,7 @@ async fn source(app: &App, shop: &Shop, mail: &Mail) -> Result<Source, Failure> 
             let left = row.flow.balance().map(|balance| balance.get());
             Ok(Source { customer: row.customer(), news, pos_id, left })
         }
-        Content::Digest(_) => Err(Failure::Never("unknown-notice")),
+        Content::Digest(_) | Content::Approval { .. } => Err(Failure::Never("unknown-notice")),
     }
 }
 
@@ -219,6 +233,30 @@ fn letter(app: &App, shop: &Shop, source: &Source, who: Who, balance: Option<i64
             letters::reversed::letter(&reader, order, *points, *credit, balance)
         }
     }
+}
+
+/// To staff who may approve: who they are now, and what waits. Once it is settled, nothing is sent.
+async fn asked(
+    app: &App,
+    shop: &Shop,
+    mail: &Mail,
+    (approval, staff): (&str, i64),
+) -> Result<(Account, Letter), Failure> {
+    let id = FlowId::parse(approval).ok_or(Failure::Never("unknown-notice"))?;
+    let approval = approvals::find(&app.database, &shop.id, id).await.map_err(store)?;
+    let approval = approval.ok_or(Failure::Never("unknown-notice"))?;
+    if mail.sent_at.is_none() && approval.state != State::Waiting {
+        return Err(Failure::Never("no-longer-true"));
+    }
+    let accounts = staff::list(&app.database, &shop.id).await.map_err(store)?;
+    let account = accounts.into_iter().find(|account| account.id == staff);
+    let account = account.filter(|account| account.disabled_at.is_none());
+    let account = account.ok_or(Failure::Never("no-address"))?;
+    let who = Who { name: Some(account.name.clone()), locale: account.language.clone() };
+    let reader = Reader { shop: shop.id.to_string(), ..reader(app, shop, who) };
+    let place = format!("{}/admin/approvals/{id}", app.public_url);
+    let letter = letters::approval::letter(&reader, &approval, place);
+    Ok((account, letter))
 }
 
 async fn alert(app: &App, shop: &Shop, digest: &Digest) -> Result<Letter, Failure> {

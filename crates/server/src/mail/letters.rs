@@ -1,6 +1,7 @@
 //! Every letter that Kaeru writes.
 
 pub mod alert;
+pub mod approval;
 pub mod cancelled;
 pub mod expiring;
 pub mod issued;

@@ -1,13 +1,13 @@
 //! What comes back with an order, added up: before it is begun, and once it has ended.
 
-use super::{Wish, items, open_credit, open_points, whose, why_nothing};
+use super::{
+    Wish, chosen, due_points, gate, is_cancelled, is_of_refunds, open_credit, open_points, whose,
+    why_nothing,
+};
 use crate::{
     acts::Declined,
     app::{App, Shop},
-    store::{
-        order_lists::{self, Found},
-        orders::{SHOPIFY, Status},
-    },
+    store::order_lists::{self, Found},
 };
 use domain::{
     At, Problem, Reversal,
@@ -35,6 +35,9 @@ pub struct Returns {
     /// Shopify has not told yet what it gave back by itself.
     #[serde(default)]
     pub unsure: bool,
+    /// It needs a second person.
+    #[serde(default)]
+    pub approval: bool,
 }
 
 /// What would come back now, from what is known here: nothing is changed, and nobody is asked.
@@ -50,21 +53,17 @@ pub async fn foresee(
     let found = order_lists::find(&app.database, &shop.id, order).await?;
     let found = found.ok_or(Declined::NotFound)?;
     whose(&found).ok_or(Declined::Problem(Problem::UnknownCustomer))?;
-    let cancelled = found.listed.status == Status::Cancelled.as_str();
+    let cancelled = is_cancelled(&found);
     let refused = |problem| Err(Declined::Problem(problem));
-    match (&wish.cancel, cancelled) {
-        (Some(_), true) => return refused(Problem::OrderAlreadyCancelled),
-        (Some(_), false) if found.listed.channel != SHOPIFY => {
-            return refused(Problem::OrderNotCancellable);
-        }
-        (None, false) => return refused(Problem::OrderStands),
-        _ => {}
+    if wish.cancel.is_some() && cancelled {
+        return refused(Problem::OrderAlreadyCancelled);
     }
-    let items = items(&found, wish, app.now())?;
+    let items = chosen(app, shop, &found, wish, app.now()).await?;
     if items.is_empty() && wish.cancel.is_none() {
         return refused(why_nothing(&found, wish));
     }
-    let returns = sum(&found, wish, &items);
+    let approval = gate::exceeds(shop, gate::worth(shop, &found, &items));
+    let returns = Returns { approval, ..sum(&found, wish, &items) };
     Ok((found, returns))
 }
 
@@ -76,7 +75,9 @@ pub(super) fn sum(found: &Found, wish: &Wish, items: &[Item]) -> Returns {
         unsure: !found.credits_known,
         ..Returns::default()
     };
-    let open = found.coupons.iter().filter(|_| wish.points).map(open_points).sum::<i64>();
+    let refunds = is_of_refunds(found, wish);
+    let open_of = if refunds { due_points } else { open_points };
+    let open = found.coupons.iter().filter(|_| wish.points).map(open_of).sum::<i64>();
     for item in items {
         match item {
             Item::Points { points, .. } => returns.points += points.get(),
@@ -84,11 +85,13 @@ pub(super) fn sum(found: &Found, wish: &Wish, items: &[Item]) -> Returns {
                 let credit = found.credits.iter().find(|credit| credit.payment == *payment);
                 returns.credit += credit.map_or(0, open_credit);
             }
+            Item::OwnCredit { amount, .. } => returns.credit += amount.minor,
             Item::Earned { .. } => {}
         }
     }
     returns.points_expired = (open - returns.points).max(0);
-    let open = found.credits.iter().filter(|_| wish.credits).map(open_credit).sum::<i64>();
+    let open =
+        found.credits.iter().filter(|_| wish.credits && !refunds).map(open_credit).sum::<i64>();
     returns.credit_expired = (open - returns.credit).max(0);
     returns
 }
@@ -109,6 +112,13 @@ pub fn came(flow: &Reversal) -> Returns {
                     }
                     Outcome::Lapsed | Outcome::Short => returns.credit_expired += amount.minor,
                     Outcome::ByShopify | Outcome::Moved(_) => returns.by_shopify += amount.minor,
+                }
+            }
+            (Item::OwnCredit { amount, .. }, outcome) => {
+                amount.currency.code().clone_into(&mut returns.currency);
+                match outcome {
+                    Outcome::Moved(_) | Outcome::Credited { .. } => returns.credit += amount.minor,
+                    _ => returns.credit_expired += amount.minor,
                 }
             }
             (Item::Earned { .. }, _) => {}

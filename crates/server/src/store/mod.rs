@@ -3,6 +3,7 @@
 //! [`Database`] runs statements: writes in transactions of their own, reads beside them. What a
 //! transaction does is written once, over [`tx::Tx`], for every database alike.
 
+pub mod approvals;
 pub mod audit;
 pub mod backup;
 pub mod coupons;

@@ -38,6 +38,8 @@ impl fmt::Display for MailId {
 pub enum Content {
     /// To an admin: what needs a person.
     Digest(Digest),
+    /// To staff who may approve: what another asked for.
+    Approval { notice: String, approval: String, staff: i64 },
     /// A coupon ends soon.
     Reminder { notice: String, code: String, days: i64 },
     /// What a flow announced.
@@ -62,7 +64,9 @@ impl Content {
     pub fn name(&self) -> &str {
         match self {
             Content::Digest(_) => "alert",
-            Content::Reminder { notice, .. } | Content::Notice { notice, .. } => notice,
+            Content::Approval { notice, .. }
+            | Content::Reminder { notice, .. }
+            | Content::Notice { notice, .. } => notice,
         }
     }
 }
@@ -274,7 +278,9 @@ impl Work for Settle {
         if changed == 1 && matches!(&self.outcome, Outcome::Dead { tell: true, .. }) {
             let flow = match &mail.content {
                 Content::Notice { flow, .. } => flow.clone(),
-                Content::Reminder { .. } | Content::Digest(_) => String::new(),
+                Content::Approval { .. } | Content::Reminder { .. } | Content::Digest(_) => {
+                    String::new()
+                }
             };
             let body = serde_json::json!({"flow": flow, "reason": UNDELIVERED}).to_string();
             let id = ids::flow(self.now);
@@ -285,6 +291,9 @@ impl Work for Settle {
         Ok(End::Commit(()))
     }
 }
+
+/// The notice that something waits for an approval.
+pub const APPROVAL: &str = "approval";
 
 /// The reason of an alert that a mail was given up.
 pub const UNDELIVERED: &str = "mail_undelivered";

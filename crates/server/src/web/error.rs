@@ -90,7 +90,8 @@ impl ApiError {
             | Problem::OrderAlreadyCancelled
             | Problem::CreditExpired
             | Problem::OrderExists
-            | Problem::ApprovalNeeded => StatusCode::CONFLICT,
+            | Problem::ApprovalNeeded
+            | Problem::ApprovalDeclined => StatusCode::CONFLICT,
             Problem::UnknownCustomer => StatusCode::NOT_FOUND,
             Problem::ShopifyUnavailable | Problem::PointsUnavailable => {
                 StatusCode::SERVICE_UNAVAILABLE

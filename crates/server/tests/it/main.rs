@@ -6,6 +6,7 @@ mod admin_jobs;
 mod admin_orders;
 mod admin_pages;
 mod admin_people;
+mod approvals;
 mod audit_chain;
 mod backup;
 mod bell;

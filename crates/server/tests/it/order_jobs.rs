@@ -32,25 +32,26 @@ use tokio::{task::JoinSet, time::Instant};
 /// Nothing is waited for that Shopify does not do by itself.
 const SOON: &str = "\n[shop.reversals]\nshopify_reverts = \"1s\"\n";
 const FIRST: u64 = 5_000;
-const POINTS: i64 = 500;
 const CREDIT: i64 = 300;
+/// What a customer has before an order; another amount than comes back, so that it is told apart.
+const FUNDS: i64 = 1_000;
 const PATIENCE: Duration = Duration::from_secs(150);
 /// Longer than anything takes to land.
 const QUIET: Duration = Duration::from_secs(8);
 
 #[derive(Clone, Debug)]
-struct Placed {
-    id: String,
-    code: String,
-    customer: u64,
+pub struct Placed {
+    pub id: String,
+    pub code: String,
+    pub customer: u64,
 }
 
-/// Customers with two orders each, paid in part by a coupon and by store credit.
-struct Bulk {
+/// Customers with an order or more each, paid in part by a coupon and by store credit.
+pub struct Bulk {
     _folder: TempDir,
-    world: World,
-    app: Arc<App>,
-    orders: Vec<Placed>,
+    pub world: World,
+    pub app: Arc<App>,
+    pub orders: Vec<Placed>,
 }
 
 fn conversion(customer: u64) -> Start {
@@ -79,17 +80,27 @@ async fn issued(app: &App, customer: u64) -> anyhow::Result<String> {
 impl Bulk {
     /// `cancelled`: at Shopify, where nothing gives the credit back.
     async fn open(count: u64, cancelled: bool) -> anyhow::Result<Self> {
+        Self::open_with(count, 2, cancelled, "").await
+    }
+
+    /// So many orders, `each` of a customer, with more in `[shop.reversals]`.
+    pub async fn open_with(
+        count: u64,
+        each: u64,
+        cancelled: bool,
+        more: &str,
+    ) -> anyhow::Result<Self> {
         let (folder, world) = (tempfile::tempdir()?, World::start(Till::LookUp).await?);
-        let app = open_with(folder.path(), &world, SOON).await?;
-        let customers = json!({"from": FIRST, "count": count.div_ceil(2), "balance": 1_000});
+        let app = open_with(folder.path(), &world, &format!("{SOON}{more}")).await?;
+        let customers = json!({"from": FIRST, "count": count.div_ceil(each), "balance": 1_000});
         let mut bulk = Self { _folder: folder, world, app, orders: vec![] };
         bulk.switch(Method::POST, "customers/bulk", customers).await?;
         if cancelled {
             bulk.switch(Method::PUT, "settings", json!({"auto_revert": false})).await?;
         }
-        for customer in (0..count).map(|n| FIRST + n / 2) {
+        for customer in (0..count).map(|n| FIRST + n / each) {
             let code = issued(&bulk.app, customer).await?;
-            let credit = json!({"customer": customer.to_string(), "amount": CREDIT.to_string()});
+            let credit = json!({"customer": customer.to_string(), "amount": FUNDS.to_string()});
             bulk.switch(Method::POST, "credits", credit).await?;
             let cart = json!({"customer": customer.to_string(), "code": code,
                 "credit": CREDIT.to_string(), "total": "3000"});
@@ -106,18 +117,18 @@ impl Bulk {
         Ok(bulk)
     }
 
-    async fn switch(&self, method: Method, path: &str, body: Value) -> anyhow::Result<Value> {
+    pub async fn switch(&self, method: Method, path: &str, body: Value) -> anyhow::Result<Value> {
         let url = format!("{}/sandbox/api/{path}", self.world.base);
         let answer = self.world.client.request(method, url).json(&body).send().await?;
         anyhow::ensure!(answer.status().is_success(), "{path}: {}", answer.text().await?);
         Ok(answer.json().await?)
     }
 
-    fn ids(&self) -> Vec<Subject> {
+    pub fn ids(&self) -> Vec<Subject> {
         self.orders.iter().map(|order| order.id.clone().into()).collect()
     }
 
-    async fn begin(
+    pub async fn begin(
         &self,
         kind: &'static str,
         subjects: Vec<Subject>,
@@ -143,7 +154,7 @@ impl Bulk {
 
     /// Works like the service until the job is done. Where nothing has changed for so long that all
     /// that was sent has landed, the clock jumps over the horizons.
-    async fn finish(&self, job: &Job) -> anyhow::Result<Job> {
+    pub async fn finish(&self, job: &Job) -> anyhow::Result<Job> {
         let app = &self.app;
         let worker = tokio::spawn(server::worker::run(Arc::clone(app)));
         let begun = Instant::now();
@@ -162,6 +173,9 @@ impl Bulk {
             if now != seen {
                 (seen, since) = (now, Instant::now());
             } else if since.elapsed() > QUIET {
+                // What is sent from now on is dated by another clock than Shopify's.
+                let left = left["faults"].as_array().is_some_and(Vec::is_empty);
+                anyhow::ensure!(left, "a fault met nothing: {seen}");
                 app.clock.set(app.now().plus(Duration::from_secs(700)));
                 since = Instant::now();
             }
@@ -199,7 +213,7 @@ impl Bulk {
     }
 
     /// By the other side's books: each order's points came back once, each customer's credit too.
-    async fn all_back(&self) -> anyhow::Result<()> {
+    pub async fn all_back(&self) -> anyhow::Result<()> {
         let books = self.world.books().await?;
         for Placed { id, code, customer } in &self.orders {
             let customer = customer.to_string();
@@ -210,7 +224,7 @@ impl Bulk {
             let back: Vec<_> = moved.iter().filter(|of| is_of(of, &reference)).collect();
             anyhow::ensure!(back.len() == 1, "{reference}: {back:?}");
             let two = self.orders.iter().filter(|of| of.customer.to_string() == customer).count();
-            let whole = CREDIT * i64::try_from(two)?;
+            let whole = FUNDS * i64::try_from(two)?;
             let balance = books["credits"][&customer][0]["balance"].to_string();
             let balance: f64 = balance.trim_matches('"').parse()?;
             #[expect(clippy::cast_precision_loss, reason = "a test's small number")]
@@ -220,7 +234,7 @@ impl Bulk {
         Ok(())
     }
 
-    async fn points_back(&self) -> anyhow::Result<usize> {
+    pub async fn points_back(&self) -> anyhow::Result<usize> {
         let books = self.world.books().await?;
         Ok(self
             .orders
@@ -243,7 +257,7 @@ fn is_of(movement: &Value, reference: &str) -> bool {
     movement["reference"].as_str().is_some_and(|of| of.starts_with(reference))
 }
 
-fn both() -> Value {
+pub fn both() -> Value {
     json!({"points": true, "credits": true, "notify": false})
 }
 
@@ -252,8 +266,7 @@ fn cancelled_and_back() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_tells_what_would_come_back_and_each_row_has_its_own_choice() -> anyhow::Result<()>
-{
+async fn a_dry_run_tells_what_would_come_and_each_row_has_its_own_choice() -> anyhow::Result<()> {
     let bulk = Bulk::open(3, true).await?;
     let own = |n: usize, points: bool, credits: bool| Subject {
         name: bulk.orders[n].id.clone(),
@@ -328,7 +341,7 @@ const FAULTS: [&str; 10] = [
 
 /// Each order meets another fault of that call; whatever a run leaves, the next one brings.
 async fn broken(kind: &'static str, call: &str) -> anyhow::Result<()> {
-    let bulk = Bulk::open(12, kind == REVERT).await?;
+    let bulk = Bulk::open_with(12, 1, kind == REVERT, "").await?;
     match call {
         "pos.lookup" => bulk.world.fault("pos.add", "error_after", 10).await?,
         "shopify.customer" => bulk.world.fault("shopify.credit", "error_after", 10).await?,
@@ -391,6 +404,28 @@ async fn a_paused_run_gives_nothing_back_until_it_goes_on() -> anyhow::Result<()
     bulk.all_back().await
 }
 
+/// An order of the customer's with each of the codes, cancelled at Shopify.
+async fn cancelled_orders(
+    client: &reqwest::Client,
+    sandbox: &str,
+    codes: &[String],
+) -> anyhow::Result<Vec<String>> {
+    let switch = async |path: String, body: Value| {
+        let url = format!("{sandbox}/sandbox/api/{path}");
+        let answer = client.post(url).json(&body).send().await?.error_for_status()?;
+        anyhow::Ok(answer.json::<Value>().await?)
+    };
+    let mut ids = Vec::new();
+    for code in codes {
+        let cart = json!({"customer": "45678", "code": code, "total": "3000"});
+        let placed = switch("orders".to_owned(), cart).await?;
+        let id = placed["id"].as_str().context("an id")?.to_owned();
+        switch(format!("orders/{id}/cancel"), json!({"by": "expired_payment"})).await?;
+        ids.push(id);
+    }
+    Ok(ids)
+}
+
 /// The real binary, killed twice while it gives back two dozen orders.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_process_goes_on_giving_back() -> anyhow::Result<()> {
@@ -404,19 +439,7 @@ async fn a_killed_process_goes_on_giving_back() -> anyhow::Result<()> {
     let (service, base) = start(&["serve", "--config", &file])?;
     let codes = convert(&client, &base, &token(&file, 45678)?, ORDERS).await?;
     drop(service);
-    let switch = async |path: String, body: Value| {
-        let url = format!("{sandbox}/sandbox/api/{path}");
-        let answer = client.post(url).json(&body).send().await?.error_for_status()?;
-        anyhow::Ok(answer.json::<Value>().await?)
-    };
-    let mut ids = Vec::new();
-    for code in &codes {
-        let cart = json!({"customer": "45678", "code": code, "total": "3000"});
-        let placed = switch("orders".to_owned(), cart).await?;
-        let id = placed["id"].as_str().context("an id")?.to_owned();
-        switch(format!("orders/{id}/cancel"), json!({"by": "expired_payment"})).await?;
-        ids.push(id);
-    }
+    let ids = cancelled_orders(&client, &sandbox, &codes).await?;
     // It reads at its start what it has missed.
     let mut service = Some(restart(&file).await?);
     let slow = json!({"pos.add": 60});

@@ -91,7 +91,7 @@ async fn reminders(database: &Database) -> anyhow::Result<Vec<(String, i64)>> {
         .into_iter()
         .filter_map(|mail| match mail.content {
             Content::Reminder { code, days, .. } => Some((code, days)),
-            Content::Notice { .. } | Content::Digest(_) => None,
+            Content::Notice { .. } | Content::Approval { .. } | Content::Digest(_) => None,
         })
         .collect();
     found.sort();
@@ -209,7 +209,7 @@ async fn what_is_given_up_is_told_once_an_hour_and_sent_again_on_demand() -> any
             other?;
             let count = |mail: &Mail| match &mail.content {
                 Content::Digest(digest) => Some(digest.count),
-                Content::Reminder { .. } | Content::Notice { .. } => None,
+                _ => None,
             };
             let mut counts: Vec<usize> = mails(database).await?.iter().filter_map(count).collect();
             counts.sort_unstable();

@@ -81,7 +81,7 @@ impl Demo {
         Ok(body)
     }
 
-    /// A coupon of 500 points of the customer's.
+    /// A coupon of 300 points of the customer's.
     pub async fn convert(&self, customer: &str, key: &str) -> anyhow::Result<String> {
         let url = format!("{}/shop/demo/sign-in", self.base);
         let body = json!({"customer_id": customer});
@@ -165,6 +165,9 @@ const ROUTES: &[(&str, &str, &str, &str)] = &[
     ("GET", "/customers/NONE/credits", "", "vmes"),
     ("POST", "/customers/NONE/credits", r#"{"amount":"5","reason":"r"}"#, "es"),
     ("POST", "/customers/1/credits/lots/1/extend", r#"{"expires_at":"x","reason":"r"}"#, "es"),
+    ("GET", "/approvals", "", "vmes"),
+    ("GET", "/approvals/NONE", "", "vmes"),
+    ("POST", "/approvals/NONE/settle", r#"{"verdict":"approve"}"#, "mes"),
     ("GET", "/reviews", "", "vmes"),
     ("GET", "/reconciliation", "", "vmes"),
     ("POST", "/reconciliation", r#"{"days":7}"#, "es"),

@@ -1,8 +1,13 @@
 //! Every letter in every language, text and HTML.
 
 use super::*;
-use crate::store::outbox::Digest;
-use domain::{At, Code, CustomerId, MemberNo, Money, Points, PosId, ShopId, Terms};
+use crate::store::{
+    approvals::{Approval, State},
+    outbox::Digest,
+};
+use domain::{
+    At, Code, CustomerId, FlowId, MemberNo, Money, OrderId, Points, PosId, ShopId, Terms,
+};
 use iso_currency::Currency;
 
 fn at(text: &str) -> At {
@@ -56,6 +61,29 @@ fn digest(reason: &str, count: usize) -> Digest {
     }
 }
 
+fn waiting() -> Approval {
+    Approval {
+        id: FlowId(uuid::Uuid::from_u128(1)),
+        shop: ShopId::from("main"),
+        order: OrderId::from("6100000000001"),
+        name: "#1001".to_owned(),
+        worth: 12_500,
+        threshold: 10_000,
+        wish: String::new(),
+        state: State::Waiting,
+        asked_by: 1,
+        asked_name: "Sato Keiko".to_owned(),
+        asked_at: at("2024-01-20T06:00:00Z"),
+        settled_by: None,
+        settled_name: None,
+        settled_at: None,
+        note: None,
+        flow: None,
+        problem: None,
+        due_at: None,
+    }
+}
+
 fn every(language: Language) -> Vec<(&'static str, Letter)> {
     let (reader, terms) = (reader(language), terms());
     let credit = Some(Money { minor: 1_300, currency: Currency::JPY });
@@ -70,6 +98,10 @@ fn every(language: Language) -> Vec<(&'static str, Letter)> {
         ("reversed", reversed::letter(&reader, "#1001", 500, None, Some(1_250))),
         ("reversed-both", reversed::letter(&reader, "#1001", 500, credit, Some(1_250))),
         ("reversed-credit", reversed::letter(&reader, "#1001", 0, credit, None)),
+        (
+            "approval",
+            approval::letter(&reader, &waiting(), "https://kaeru.example.test/a/1".to_owned()),
+        ),
         ("alert", alert::letter(&reader, &digest("no_look_up", 14), &codes, reviews())),
         ("alert-one", alert::letter(&reader, &digest("from_the_future", 1), &[], reviews())),
     ]

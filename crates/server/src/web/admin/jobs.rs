@@ -1,5 +1,5 @@
-//! `/admin/jobs`: runs over many coupons or orders; `/admin/jobs/new`: a new one. Each is tried out first;
-//! what the trial says is possible is then done for real.
+//! `/admin/jobs`: runs over many coupons or orders; `/admin/jobs/new`: a new one over coupons. Each
+//! is tried out first; what the trial says is possible is then done for real.
 
 use super::{Page, forms, orders_bulk, page::Said, show};
 use crate::{

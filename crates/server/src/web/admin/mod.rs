@@ -2,6 +2,8 @@
 
 mod act;
 mod admit;
+mod approval;
+mod approvals;
 mod audit;
 mod cancel;
 mod confirm;
@@ -78,6 +80,8 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/admin/coupons/{code}/hold", get(hold::ask_hold).post(hold::hold))
         .route("/admin/coupons/{code}/release", get(hold::ask_release).post(hold::release))
         .route("/admin/coupons/{code}/confirm", get(confirm::ask).post(confirm::confirm))
+        .route("/admin/approvals", get(approvals::list))
+        .route("/admin/approvals/{id}", get(approval::see).post(approval::settle))
         .route("/admin/reviews", get(reviews::list))
         .route("/admin/reviews/{id}", get(review::see).post(review::settle))
         .route("/admin/orders", get(orders::list))

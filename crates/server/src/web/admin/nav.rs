@@ -17,7 +17,7 @@ const fn link(path: &'static str, text: &'static str, act: Act) -> Link {
     Link { path, text, act }
 }
 
-/// Only what exists. The order: overview, coupons, expiring, orders, customers, reviews,
+/// Only what exists. The order: overview, coupons, expiring, orders, customers, approvals, reviews,
 /// reconciliation, audit, mail, reports, staff, settings.
 pub const LINKS: &[Link] = &[
     link("/admin/overview", "nav-overview", Act::See),
@@ -26,6 +26,7 @@ pub const LINKS: &[Link] = &[
     link("/admin/orders", "nav-orders", Act::See),
     link("/admin/customers", "nav-customers", Act::See),
     link("/admin/jobs", "nav-jobs", Act::See),
+    link("/admin/approvals", "nav-approvals", Act::See),
     link("/admin/reviews", "nav-reviews", Act::See),
     link("/admin/reconciliation", "nav-reconciliation", Act::See),
     link("/admin/audit", "nav-audit", Act::See),

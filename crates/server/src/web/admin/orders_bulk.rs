@@ -1,5 +1,5 @@
-//! `/admin/orders/bulk`: many orders cancelled, or given back, in one run. What comes back is chosen
-//! order by order; it is tried out first.
+//! `/admin/orders/bulk`: many orders cancelled, or given back, in one run. What comes back is
+//! chosen order by order; it is tried out first.
 
 use super::{Page, forms, orders, page::Said, show};
 use crate::{
@@ -128,10 +128,9 @@ async fn form(
         let name = why.as_str();
         (name, page.t(&format!("order-reason-{name}")), sent.one("reason") == name)
     };
-    let none = rows.is_empty().then(|| Said {
-        title: page.t("bulk-none"),
-        detail: page.t("bulk-none-hint"),
-    });
+    let none = rows
+        .is_empty()
+        .then(|| Said { title: page.t("bulk-none"), detail: page.t("bulk-none-hint") });
     show(&BulkPage {
         title: page.t(&format!("bulk-{way}")),
         reasons: if way == "cancel" { Why::ALL.map(reason).to_vec() } else { vec![] },
@@ -219,7 +218,7 @@ pub async fn for_real(app: &App, trial: &Job) -> Result<Asked, ApiError> {
             }
         });
     }
-    let cancel = reason.map(|reason| Cancel { reason, restock, note });
+    let cancel = reason.map(|reason| Cancel { reason, restock, note, here: false });
     let Choice { points, credits, extend_to } = choice;
     let choice = RevertChoice { points, credits, extend_to };
     Ok(Asked { orders, cancel, choice, notify, dry_run: false })

@@ -96,6 +96,7 @@ async fn waiting(app: &App, page: &Page) -> Result<Vec<Waiting>, ApiError> {
     let counts = coupons::count(app, &page.staff).await?.counts;
     let of = |tab: &str| counts.get(tab).copied().unwrap_or(0);
     let all = [
+        ("/admin/approvals", "overview-approvals", page.approvals),
         ("/admin/reviews", "overview-reviews", page.reviews),
         ("/admin/coupons?status=in_doubt", "overview-in-doubt", of("in_doubt")),
         ("/admin/coupons?status=held", "overview-on-hold", of("held")),

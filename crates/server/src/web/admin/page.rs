@@ -4,7 +4,7 @@ use super::nav::{LINKS, Link};
 use crate::{
     app::App,
     ids,
-    store::reviews,
+    store::{approvals, reviews},
     web::{auth_staff::Staff, error::ApiError, language::Language, storefront::points::MoneyBody},
 };
 use askama::Template;
@@ -35,6 +35,8 @@ pub struct Page {
     done: Option<String>,
     /// How many cases wait for a person.
     pub reviews: i64,
+    /// How many requests wait for a second person.
+    pub approvals: i64,
     /// A fresh key for the form on this page: sent twice, it is one act.
     pub key: String,
 }
@@ -210,6 +212,7 @@ impl FromRequestParts<Arc<App>> for Page {
             zone: shop.zone.clone(),
             here: LINKS.iter().find(within).map_or("", |link| link.path),
             reviews: reviews::open_count(&app.database, &shop.id).await?,
+            approvals: approvals::waiting_count(&app.database, &shop.id).await?,
             key: ids::text(app.now()),
             done: query.split('&').find_map(|pair| pair.strip_prefix("done=")).map(str::to_owned),
             staff,

@@ -8,7 +8,7 @@ use crate::{
         api::{
             coupon::MayBody,
             order::{self, OrderDetail},
-            revert::{self, CancelOrderRequest, RevertChoice, RevertRequest},
+            revert::{self, Came, CancelOrderRequest, RevertChoice, RevertRequest},
         },
         error::ApiError,
     },
@@ -178,8 +178,11 @@ async fn carry_out(
         let wanted = RevertRequest { points, credits, extend_to, notify };
         revert::revert_wish(app, &page.staff, &wanted, Some(request))?
     };
-    let (_, flow) = revert::carry_out(app, &page.staff, id, wish).await?;
-    match domain::Flow::Reversal(Box::new(flow)).told() {
+    let flow = match revert::carry_out(app, &page.staff, id, wish).await? {
+        Came::Begun(_, flow) => flow,
+        Came::Waits(_) => return Ok("order-awaits"),
+    };
+    match domain::Flow::Reversal(flow).told() {
         Told::Processing | Told::Confirming => Ok("order-under-way"),
         Told::Done if way == "cancel" => Ok("order-cancelled"),
         Told::Done => Ok("order-reverted"),

@@ -9,7 +9,7 @@ use crate::{
     jobs::{orders, stands},
     reversals::returns::Returns,
     store::{
-        audit,
+        approvals, audit,
         jobs::{self, Job, JobRow, State as Standing, Status},
     },
     web::{
@@ -28,7 +28,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use domain::{Act, At, FlowId, Problem};
+use domain::{Act, At, FlowId, Problem, ShopId};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 use utoipa::{IntoParams, ToSchema};
@@ -78,6 +78,9 @@ pub struct RowBody {
     pub points_refunded: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub returns: Option<ReturnsBody>,
+    /// What it waits for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<String>,
     /// Why it failed, or why it is tried again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<ProblemBody>,
@@ -95,6 +98,8 @@ pub struct ReturnsBody {
     pub credit_expired: MoneyBody,
     /// Shopify has not told yet what it gave back by itself.
     pub unsure: bool,
+    /// It needs a second person.
+    pub needs_approval: bool,
 }
 
 fn returns(told: Option<&str>) -> Option<ReturnsBody> {
@@ -106,6 +111,7 @@ fn returns(told: Option<&str>) -> Option<ReturnsBody> {
         points_expired: told.points_expired,
         credit_expired: money(told.credit_expired),
         unsure: told.unsure,
+        needs_approval: told.approval,
     })
 }
 
@@ -157,6 +163,7 @@ pub fn body(job: &Job, language: Language) -> JobBody {
 }
 
 fn row(job: &Job, row: JobRow, language: Language) -> RowBody {
+    let approval = orders::awaited(&row).map(|id| id.to_string());
     let (code, order) = match orders::KINDS.contains(&job.kind.as_str()) {
         true => (None, Some(row.subject)),
         false => (Some(row.subject), None),
@@ -166,6 +173,7 @@ fn row(job: &Job, row: JobRow, language: Language) -> RowBody {
         code,
         order,
         returns: returns(row.told.as_deref()),
+        approval,
         status: row.status.as_str(),
         points_refunded: row.points,
         problem: row.problem.as_deref().map(|code| problem(code, language)),
@@ -173,8 +181,28 @@ fn row(job: &Job, row: JobRow, language: Language) -> RowBody {
 }
 
 /// What was left to its flow or to a person tells how it stands now.
-async fn as_it_stands(app: &App, row: JobRow) -> Result<JobRow, ApiError> {
-    let (Status::Confirming, Some(id)) = (row.status, row.flow) else { return Ok(row) };
+async fn as_it_stands(app: &App, shop: &ShopId, row: JobRow) -> Result<JobRow, ApiError> {
+    if row.status != Status::Confirming {
+        return Ok(row);
+    }
+    let (id, row) = match (row.flow, orders::awaited(&row)) {
+        (Some(id), _) => (id, row),
+        (None, None) => return Ok(row),
+        (None, Some(approval)) => {
+            let found = approvals::find(&app.database, shop, approval).await?;
+            match found.map(|found| (found.state, found.flow, found.problem)) {
+                Some((_, Some(flow), _)) => (flow, JobRow { problem: None, ..row }),
+                Some((approvals::State::Declined, ..)) => {
+                    let problem = Some(Problem::ApprovalDeclined.code().to_owned());
+                    return Ok(JobRow { status: Status::Failed, problem, ..row });
+                }
+                Some((approvals::State::Approved, None, problem @ Some(_))) => {
+                    return Ok(JobRow { status: Status::Failed, problem, ..row });
+                }
+                _ => return Ok(row),
+            }
+        }
+    };
     let found = app.engine.store.load(id).await?;
     Ok(found.and_then(|found| stands(&found.flow, row.clone())).unwrap_or(row))
 }
@@ -206,7 +234,7 @@ pub async fn detail(
     let next_cursor = found.last().filter(|_| more).map(|row| row.nth.to_string());
     let mut rows = Vec::with_capacity(found.len());
     for found in found {
-        rows.push(row(&job, as_it_stands(app, found).await?, staff.language));
+        rows.push(row(&job, as_it_stands(app, &job.shop, found).await?, staff.language));
     }
     let counts = jobs::counts(&app.database, job.id).await?;
     let counts = counts.into_iter().map(|(status, count)| (status.as_str(), count)).collect();
@@ -281,17 +309,20 @@ pub async fn download(
     }
     file.write_record(head).map_err(unwritable)?;
     for found in found {
-        let row = as_it_stands(&app, found).await?;
+        let row = as_it_stands(&app, &job.shop, found).await?;
         let points = row.points.map(|points| points.to_string()).unwrap_or_default();
         let problem = row.problem.unwrap_or_default();
         let (nth, subject) = (row.nth.to_string(), plain(row.subject));
         let mut cells = vec![nth, subject, row.status.as_str().to_owned(), points, problem];
         if of_orders {
             let told = returns(row.told.as_deref());
-            cells.extend(told.map_or_else(|| [const { String::new() }; 4], |of| {
-                let expired = of.points_expired.to_string();
-                [of.credit.amount, of.by_shopify.amount, expired, of.credit_expired.amount]
-            }));
+            cells.extend(told.map_or_else(
+                || [const { String::new() }; 4],
+                |of| {
+                    let expired = of.points_expired.to_string();
+                    [of.credit.amount, of.by_shopify.amount, expired, of.credit_expired.amount]
+                },
+            ));
         }
         file.write_record(cells).map_err(unwritable)?;
     }

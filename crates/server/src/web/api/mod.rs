@@ -1,6 +1,7 @@
 //! The staff's API. Each endpoint asks for what its role must be allowed.
 
 pub mod account;
+pub mod approvals;
 pub mod audit;
 pub mod cancel;
 pub mod cancel_many;
@@ -81,6 +82,9 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/orders/{id}/cancel", post(revert::cancel))
         .route("/orders/{id}/refund-preview", get(refund_preview::show))
         .route("/orders/{id}/status", post(order_status::set))
+        .route("/approvals", get(approvals::list))
+        .route("/approvals/{id}", get(approvals::show))
+        .route("/approvals/{id}/settle", post(approvals::settle))
         .route("/reviews", get(reviews::list))
         .route("/reviews/{id}/settle", post(reviews::settle))
         .route("/reconciliation", get(reconciliation::show).post(reconciliation::create))

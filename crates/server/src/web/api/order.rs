@@ -8,7 +8,10 @@ use super::{
 use crate::{
     app::App,
     reversals,
-    store::order_lists::{self, Found},
+    store::{
+        approvals,
+        order_lists::{self, Found},
+    },
     web::{
         auth_staff::Staff,
         error::{ApiError, ProblemBody},
@@ -124,6 +127,9 @@ pub struct OrderDetail {
     pub reversals: Vec<ReversalBody>,
     pub timeline: Vec<OrderStep>,
     pub actions: OrderActions,
+    /// What waits for a second person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<String>,
 }
 
 #[utoipa::path(get, path = "/admin/api/v1/orders/{id}", tag = "staff",
@@ -160,7 +166,9 @@ pub async fn read(app: &App, staff: &Staff, id: &str) -> Result<OrderDetail, Api
     };
     let cancelled = reversals::is_cancelled(&found);
     let (pieces, pieces_refunded) = reversals::pieces(&found);
+    let waiting = approvals::waiting(&app.database, shop, order).await?;
     Ok(OrderDetail {
+        approval: waiting.map(|approval| approval.id.to_string()),
         pieces,
         pieces_refunded,
         partial_refunds: staff.shop(app)?.reversals.partial_refunds.as_str(),

@@ -192,7 +192,7 @@ pub async fn begin(
     let kind = if asked.cancel.is_some() { CANCEL } else { REVERT };
     let subjects = subjects(app, staff, asked.orders)?;
     let (reason, note, restock) = match asked.cancel {
-        Some(Cancel { reason, restock, note }) => (Some(reason), note, restock),
+        Some(Cancel { reason, restock, note, .. }) => (Some(reason), note, restock),
         None => (None, None, false),
     };
     let choice = choice(app, staff, &asked.choice)?;

@@ -5,7 +5,9 @@ use super::cancel::{PATIENCE, key};
 use crate::{
     acts,
     app::App,
-    reversals::{self, Wish},
+    approvals::{self, Met, Who},
+    reversals::Wish,
+    store::approvals::Approval,
     web::{
         auth_staff::Staff,
         body::Body,
@@ -15,8 +17,9 @@ use crate::{
     },
 };
 use axum::{
+    Json,
     extract::{Path, State},
-    http::HeaderMap,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use domain::{
@@ -24,7 +27,7 @@ use domain::{
     reversal::{Cancel, Why},
 };
 use engine::store::Request;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -104,11 +107,7 @@ impl CancelOrderRequest {
 ///
 /// # Errors
 /// `invalid-request`, naming the field.
-pub fn extended(
-    app: &App,
-    staff: &Staff,
-    text: Option<&String>,
-) -> Result<Option<At>, ApiError> {
+pub fn extended(app: &App, staff: &Staff, text: Option<&String>) -> Result<Option<At>, ApiError> {
     let text = text.map(|text| text.trim()).filter(|text| !text.is_empty());
     let Some(text) = text else { return Ok(None) };
     let end = moments::end("extend_to", text, &staff.shop(app)?.zone)?;
@@ -121,7 +120,7 @@ pub fn extended(
 #[utoipa::path(post, path = "/admin/api/v1/orders/{id}/revert", tag = "staff",
     security(("staff" = [])), request_body = RevertRequest,
     params(("id" = String, Path), ("Idempotency-Key" = String, Header)),
-    responses((status = 200, body = ReversalBody), (status = 202, body = ReversalBody),
+    responses((status = 200, body = ReversalBody), (status = 202, body = AwaitingBody),
         (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
         (status = 409, body = ProblemBody), (status = 503, body = ProblemBody)))]
@@ -144,7 +143,7 @@ pub async fn revert(
 #[utoipa::path(post, path = "/admin/api/v1/orders/{id}/cancel", tag = "staff",
     security(("staff" = [])), request_body = CancelOrderRequest,
     params(("id" = String, Path), ("Idempotency-Key" = String, Header)),
-    responses((status = 200, body = ReversalBody), (status = 202, body = ReversalBody),
+    responses((status = 200, body = ReversalBody), (status = 202, body = AwaitingBody),
         (status = 400, body = ProblemBody), (status = 401, body = ProblemBody),
         (status = 403, body = ProblemBody), (status = 404, body = ProblemBody),
         (status = 409, body = ProblemBody), (status = 503, body = ProblemBody)))]
@@ -206,25 +205,71 @@ pub fn cancel_wish(
     })
 }
 
-/// Begins it, and waits until people can be told how it stands.
+/// How a wish was met.
+#[derive(Debug)]
+pub enum Came {
+    Begun(FlowId, Box<Reversal>),
+    /// Somebody else must say yes first.
+    Waits(Box<Approval>),
+}
+
+/// Begins it, and waits until people can be told how it stands; or asks for a second person.
 pub async fn carry_out(
     app: &Arc<App>,
     staff: &Staff,
     order: &str,
     wish: Wish,
-) -> Result<(FlowId, Reversal), ApiError> {
-    let begun = reversals::begin(app, staff.shop(app)?, order, wish).await?;
+) -> Result<Came, ApiError> {
+    let who = Who { role: Some(staff.role()), origin: staff.origin.clone() };
+    let begun = match approvals::meet(app, staff.shop(app)?, order, wish, who).await? {
+        Met::Begun(begun) => begun,
+        Met::Waits(approval) => return Ok(Came::Waits(approval)),
+    };
     let row = begun.see_through(app, PATIENCE).await;
     match row.flow {
-        Flow::Reversal(flow) => Ok((row.id, *flow)),
+        Flow::Reversal(flow) => Ok(Came::Begun(row.id, flow)),
         // The key was given to something else.
         _ => Err(acts::Declined::KeyReused.into()),
     }
 }
 
-fn respond(came: Result<(FlowId, Reversal), ApiError>, staff: &Staff) -> Response {
+/// What waits for a second person.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AwaitingBody {
+    /// `awaiting_approval`.
+    #[schema(example = "awaiting_approval")]
+    pub status: &'static str,
+    pub approval: String,
+    /// The order's id and name.
+    pub order: String,
+    pub name: String,
+    /// In points, and the shop's threshold.
+    pub worth: i64,
+    pub threshold: i64,
+    pub asked_by: String,
+}
+
+fn awaiting(approval: Approval) -> Response {
+    let id = approval.id.to_string();
+    let place = HeaderValue::from_str(&format!("/admin/api/v1/approvals/{id}"));
+    let body = AwaitingBody {
+        status: "awaiting_approval",
+        approval: id,
+        order: approval.order.0,
+        name: approval.name,
+        worth: approval.worth,
+        threshold: approval.threshold,
+        asked_by: approval.asked_name,
+    };
+    let mut response = (StatusCode::ACCEPTED, Json(body)).into_response();
+    response.headers_mut().extend(place.ok().map(|place| (header::LOCATION, place)));
+    response
+}
+
+fn respond(came: Result<Came, ApiError>, staff: &Staff) -> Response {
     match came {
-        Ok((id, flow)) => reversal::answer(id, &flow, staff.language),
+        Ok(Came::Begun(id, flow)) => reversal::answer(id, &flow, staff.language),
+        Ok(Came::Waits(approval)) => awaiting(*approval),
         Err(error) => error.in_language(staff.language).into_response(),
     }
 }

@@ -33,6 +33,12 @@ pub fn english(code: &str) -> Option<Text> {
             "A second person must approve",
             "So much is above the shop's threshold. It waits in the approvals for somebody else.",
         ),
+        "approval-declined" => (
+            "Declined",
+            "Somebody else said no. Nothing was changed. Ask again, with a new key, if that was \
+             meant otherwise.",
+        ),
+        "approval-settled" => ("Decided already", "Somebody was faster. Look at it again."),
         "own-approval" => {
             ("Somebody else must approve", "Nobody approves what they asked for themselves.")
         }
@@ -78,6 +84,10 @@ pub fn japanese(code: &str) -> Option<Text> {
         "approval-needed" => {
             ("承認が必要です", "しきい値を超えるため、別の担当者の承認を待っています。")
         }
+        "approval-declined" => {
+            ("却下されました", "別の担当者が却下しました。何も変更していません。")
+        }
+        "approval-settled" => ("すでに決定されています", "ほかの担当者が先に決定しました。"),
         "own-approval" => ("承認できません", "ご自身の申請は承認できません。"),
         "insufficient-credit" => {
             ("ストアクレジットが足りません", "お客様のストアクレジットの残高が不足しています。")
@@ -105,6 +115,8 @@ pub fn chinese(code: &str) -> Option<Text> {
         "order-already-cancelled" => ("已取消", "這筆訂單已經取消。請改為返還已套用的項目。"),
         "credit-expired" => ("已過期", "所選項目已過期。請延長期限，或不要選取。"),
         "approval-needed" => ("需要核准", "超過商店的門檻，正在等待其他人員核准。"),
+        "approval-declined" => ("未獲核准", "其他人員未核准，沒有任何變更。"),
+        "approval-settled" => ("已有決定", "其他人員已先處理，請再看一次。"),
         "own-approval" => ("無法核准", "不能核准自己提出的申請。"),
         "insufficient-credit" => ("購物金不足", "這位顧客的購物金餘額不足。"),
         "order-exists" => ("已登錄", "這個號碼的訂單已經存在，請查看該訂單。"),

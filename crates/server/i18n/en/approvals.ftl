@@ -1,0 +1,31 @@
+# What needs a second person.
+
+nav-approvals = Approvals
+approvals-title = Approvals
+approvals-lead = What gives back more than the shop’s threshold needs a second person. Nobody decides about what they asked for.
+approvals-settled = Decided
+approvals-none-hint = What needs a second person appears here.
+approval-waiting = Waiting
+approval-approved = Approved
+approval-declined = Declined
+approval-worth = Worth
+approval-threshold = Threshold
+approval-asked = What was asked for
+approval-asked-by = Asked by
+approval-now = What would come back now
+approval-worth-changed = It is worth more or less than when it was asked for.
+approval-threshold-changed = The threshold was changed since.
+approval-approval-not-needed = By the rules of now, it would not need a second person.
+approval-note-hint = Required to decline
+approval-approve = Approve
+approval-decline = Decline
+approval-own = You asked for something of this order yourself. Somebody else decides.
+approval-see-order = See the order
+approval-look = See the approval
+approval-needed = Needs a second person
+overview-approvals = Waiting for approval
+order-awaits = Waits for a second person
+done-order-awaits = It waits for a second person’s approval.
+done-approval-approved = Approved. It begins at once.
+done-approval-declined = Declined. Nothing was changed.
+mails-kind-approval = Approval asked for

@@ -1,0 +1,31 @@
+# What needs a second person.
+
+nav-approvals = 承認
+approvals-title = 承認
+approvals-lead = しきい値を超える返還には、別の担当者の承認が必要です。自分の申請は決定できません。
+approvals-settled = 決定済み
+approvals-none-hint = 承認が必要な申請がここに表示されます。
+approval-waiting = 承認待ち
+approval-approved = 承認済み
+approval-declined = 却下
+approval-worth = 相当ポイント
+approval-threshold = しきい値
+approval-asked = 申請内容
+approval-asked-by = 申請者
+approval-now = 現時点で返還される内容
+approval-worth-changed = 申請時と金額が変わっています。
+approval-threshold-changed = 申請後にしきい値が変更されました。
+approval-approval-not-needed = 現在の設定では承認は不要です。
+approval-note-hint = 却下する場合は必須
+approval-approve = 承認する
+approval-decline = 却下する
+approval-own = この注文についてご自身が申請しています。別の担当者が決定します。
+approval-see-order = 注文を見る
+approval-look = 承認を見る
+approval-needed = 承認が必要
+overview-approvals = 承認待ち
+order-awaits = 別の担当者の承認待ちです
+done-order-awaits = 別の担当者の承認を待っています。
+done-approval-approved = 承認しました。すぐに開始します。
+done-approval-declined = 却下しました。何も変更していません。
+mails-kind-approval = 承認の依頼

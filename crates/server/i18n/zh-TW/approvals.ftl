@@ -1,0 +1,31 @@
+# What needs a second person.
+
+nav-approvals = 核准
+approvals-title = 核准
+approvals-lead = 超過商店門檻的返還需要另一位人員核准。不能決定自己提出的申請。
+approvals-settled = 已決定
+approvals-none-hint = 需要核准的申請會顯示在這裡。
+approval-waiting = 等待中
+approval-approved = 已核准
+approval-declined = 未核准
+approval-worth = 相當點數
+approval-threshold = 門檻
+approval-asked = 申請內容
+approval-asked-by = 申請人
+approval-now = 目前將返還的內容
+approval-worth-changed = 金額與申請時不同。
+approval-threshold-changed = 申請後門檻已變更。
+approval-approval-not-needed = 依目前的規則不需要核准。
+approval-note-hint = 拒絕時必填
+approval-approve = 核准
+approval-decline = 拒絕
+approval-own = 您曾對這筆訂單提出申請，須由其他人員決定。
+approval-see-order = 查看訂單
+approval-look = 查看核准
+approval-needed = 需要核准
+overview-approvals = 等待核准
+order-awaits = 等待另一位人員核准
+done-order-awaits = 正在等待另一位人員核准。
+done-approval-approved = 已核准，立即開始。
+done-approval-declined = 已拒絕，沒有任何變更。
+mails-kind-approval = 請求核准
