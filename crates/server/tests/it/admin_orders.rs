@@ -79,3 +79,43 @@ async fn an_order_is_cancelled_once_and_its_points_return_once() -> anyhow::Resu
     assert_eq!(pages.get(&manager, "/admin/orders/nothing").await?.status, 404);
     Ok(())
 }
+
+/// Chosen in the list, tried out, then given back in one run: without JavaScript.
+#[tokio::test]
+async fn chosen_orders_are_tried_out_and_then_given_back() -> anyhow::Result<()> {
+    let pages = Pages::start().await?;
+    let (ec, manager) = (pages.sign_in("ec").await?, pages.sign_in("manager").await?);
+    let code = pages.convert("12345").await?;
+    let order = pages.order("12345", &code).await?;
+    until(&pages, &ec, "/admin/orders", "#1001").await?;
+    let bulk = |way: &str| format!("/admin/orders/bulk?way={way}&order={order}");
+    assert_eq!(pages.get(&manager, &bulk("revert")).await?.status, 403);
+    assert!(!pages.get(&manager, "/admin/orders").await?.text.contains("form=\"bulk\""));
+    let all = pages.get(&ec, "/admin/orders?chosen=all").await?;
+    assert!(all.text.contains("form=\"bulk\" checked"), "{}", all.text);
+    let stands = pages.get(&ec, &bulk("revert")).await?;
+    assert!(!stands.text.contains("name=\"points\""), "the order stands: {}", stands.text);
+
+    let asked = pages.get(&ec, &bulk("cancel")).await?;
+    let (csrf, key) = (asked.hidden("csrf").to_owned(), asked.hidden("key").to_owned());
+    let fields = |reason: &'static str| {
+        [("csrf", csrf.as_str()), ("key", &key), ("way", "cancel"), ("order", &order)]
+            .into_iter()
+            .chain([("points", order.as_str()), ("reason", reason)])
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let wrong = pages.post(&ec, "/admin/orders/bulk", &fields("")).await?;
+    assert_eq!(wrong.status, 400, "a reason is needed");
+    let began = pages.post(&ec, "/admin/orders/bulk", &fields("inventory")).await?;
+    assert_eq!(began.status, 303, "{}", began.text);
+    let trial = until(&pages, &ec, began.leads_to(), "name=\"trial\"").await?;
+    assert_eq!(pages.movements("12345").await?, [-300], "a trial changes nothing");
+    let again = ["csrf", "key", "trial"].map(|name| (name, trial.hidden(name).to_owned()));
+    let run = pages.post(&ec, "/admin/jobs", &again).await?;
+    assert_eq!(run.status, 303, "{}", run.text);
+    until(&pages, &ec, run.leads_to(), "badge good").await?;
+    assert_eq!(pages.movements("12345").await?, [-300, 300]);
+    until(&pages, &ec, "/admin/orders?revert_status=reverted", "#1001").await?;
+    Ok(())
+}
