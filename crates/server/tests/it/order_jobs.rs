@@ -198,12 +198,12 @@ impl Bulk {
         let mut goes_on = false;
         for row in store::rows(&self.app.database, job.id, None, 0, 1_000).await? {
             let Some(id) = row.flow else { continue };
-            let flow = self.app.engine.store.load(id).await?.context("the flow")?.flow;
-            match &flow.reversal().context("a reversal")?.state {
+            let found = self.app.engine.store.load(id).await?.context("the flow")?;
+            match &found.flow.reversal().context("a reversal")?.state {
                 Of::Ended { .. } | Of::Failed { .. } => {}
                 Of::InReview { reason, .. } => {
                     anyhow::ensure!(*reason == Reason::RefundRefused, "{reason:?}");
-                    self.app.engine.judge(id, false).await?;
+                    self.app.engine.judge(id, found.version, false).await?;
                     goes_on = true;
                 }
                 _ => goes_on = true,
