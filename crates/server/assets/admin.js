@@ -71,6 +71,11 @@ document.addEventListener("click", async (event) => {
   }
 });
 
+// <… data-prints>: the page on paper.
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-prints]")) print();
+});
+
 // <… data-again="SECONDS">: what is on its way is looked at again, unless somebody is busy here.
 const again = document.querySelector("[data-again]");
 if (again) {

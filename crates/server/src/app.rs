@@ -11,8 +11,9 @@ use crate::{
     mail::Mailer,
     oidc,
     points::{self, http::HttpPoints},
+    remembered::Remembered,
     shopify::Shopify,
-    store::{Database, Journal, journal, lineage, reads::Reads},
+    store::{Database, Journal, coupons, journal, lineage, reads::Reads, reports},
     telemetry, web,
 };
 
@@ -92,6 +93,9 @@ pub struct App {
     pub sign_ins_from: Attempts,
     pub tokens: web::auth::Checked,
     pub limits: web::limits::Limits,
+    /// How many coupons each tab holds, and what is outstanding.
+    pub counts: Remembered<Vec<(coupons::Tab, i64)>>,
+    pub owed: Remembered<(reports::Liability, At)>,
     /// Every drive of a flow: what a stop waits for.
     pub drives: TaskTracker,
     pub bell: Bell,
@@ -192,6 +196,8 @@ impl App {
             sign_ins_from: attempts(60),
             tokens: web::auth::Checked::default(),
             limits: web::limits::Limits::new(config.limits),
+            counts: Remembered::default(),
+            owed: Remembered::default(),
             drives: TaskTracker::new(),
             bell: Bell::default(),
             stopping: AtomicBool::new(false),

@@ -23,6 +23,7 @@ mod own_credit;
 pub mod own_orders;
 pub mod points;
 pub mod reconcile;
+pub mod remembered;
 pub mod reversals;
 pub mod sealer;
 pub mod secrets;

@@ -17,8 +17,10 @@ pub mod forms;
 mod hold;
 mod job;
 mod jobs;
+mod lot;
 mod mail;
 mod me;
+mod merge;
 mod nav;
 mod oidc;
 mod order;
@@ -70,6 +72,8 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/admin/customers/{id}", get(customer::see))
         .route("/admin/customers/{id}/credits", get(credits::see).post(credits::grant))
         .route("/admin/customers/{id}/grant", get(person::ask_grant).post(person::grant))
+        .route("/admin/customers/{id}/merge", get(merge::ask).post(merge::merge))
+        .route("/admin/customers/{id}/lots/{no}/extend", get(lot::ask).post(lot::extend))
         .route("/admin/customers/{id}/erase", get(person::ask_erase).post(person::erase))
         .route("/admin", get(nav::first))
         .route("/admin/overview", get(overview::see))

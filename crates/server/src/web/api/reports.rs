@@ -18,6 +18,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::{Act, At, Money};
+use engine::store::StoreError;
 use iso_currency::Currency;
 use jiff::{ToSpan, civil::Date};
 use serde::{Deserialize, Serialize};
@@ -200,7 +201,11 @@ pub async fn owed(app: &App, staff: &Staff) -> Result<LiabilityBody, ApiError> {
     staff.may(Act::See)?;
     let shop = staff.shop(app)?;
     let now = app.now();
-    let found = reports::liability(&app.database, &shop.id, now).await?;
+    let read = async {
+        let found = reports::liability(&app.database, &shop.id, now).await?;
+        Ok::<_, StoreError>((found, now))
+    };
+    let (found, now) = app.owed.or(&shop.id, read).await?;
     let currency = shop.rules.rate.currency();
     Ok(LiabilityBody {
         as_of: now.rfc3339(),
