@@ -420,7 +420,8 @@ impl Reversal {
                 reason: "reversal",
                 linked_to: match &self.terms.items[item] {
                     Item::Points { code, .. } => Some(Reference::of_conversion(code)),
-                    _ => None,
+                    // What it was granted with is the till's own, and not among our movements.
+                    Item::Earned { .. } | Item::Credit { .. } | Item::OwnCredit { .. } => None,
                 },
             });
         }
@@ -440,8 +441,11 @@ impl Reversal {
         let next = begin(&self.terms.items, done, 0, now);
         if let State::Ended { done } = &next {
             facts.push(Fact::ReversalEnded);
-            let came = |of: &Outcome| !matches!(of, Outcome::Lapsed | Outcome::Short);
-            if self.terms.notify && done.iter().any(came) {
+            let came = |(item, of): (&Item, &Outcome)| {
+                let back = !matches!(item, Item::Earned { .. });
+                back && !matches!(of, Outcome::Lapsed | Outcome::Short)
+            };
+            if self.terms.notify && self.terms.items.iter().zip(done).any(came) {
                 facts.push(Fact::Notify(Notice::OrderReversed));
             }
         }

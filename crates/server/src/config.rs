@@ -346,7 +346,11 @@ fn check_shop(shop: ShopFile) -> anyhow::Result<ShopConfig> {
     };
     let points = points::check(shop.points).context("points")?;
     let credits = shop.credits.as_ref().map(credits::check).transpose().context("credits")?;
-    let reversals = reversals::check(&shop.reversals).context("reversals")?;
+    let finds = match &points {
+        crate::points::Settings::Http(till) => till.lookup,
+        crate::points::Settings::Builtin(_) => true,
+    };
+    let reversals = reversals::check(&shop.reversals, finds).context("reversals")?;
     let id = ShopId(shop.id);
     let (domain, locale) = (shop.domain, shop.locale);
     Ok(ShopConfig {

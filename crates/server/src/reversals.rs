@@ -1,5 +1,6 @@
 //! What can come back with an order, and how its return begins.
 
+pub mod earned;
 pub mod gate;
 pub mod returns;
 
@@ -20,13 +21,13 @@ use domain::{
 use engine::store::{Guard, Request};
 use iso_currency::Currency;
 use serde::{Deserialize, Serialize};
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// A credit's expiry is moved back by less than this, so that its second tells it apart.
 const FINGERPRINTS: u64 = 600;
 
 /// How one shop gives back.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// What is found cancelled comes back by itself where its points are fewer; 0: never.
     pub automatic_below: i64,
@@ -37,6 +38,9 @@ pub struct Settings {
     pub shopify_reverts: Duration,
     /// What a refund makes due while its order stands.
     pub partial_refunds: PartialRefunds,
+    /// What an order earned is taken back: under which reference it was granted, `{order}` being
+    /// the order's number.
+    pub earned: Option<String>,
 }
 
 /// What staff chose.
@@ -45,8 +49,15 @@ pub struct Wish {
     pub by: Actor,
     pub points: bool,
     pub credits: bool,
+    /// What the order earned stays with the customer, whatever the shop's policy. It goes with
+    /// points only: where those wait, it waits.
+    #[serde(default)]
+    pub keep_earned: bool,
     /// Until when what comes back is to be good, where its own date is earlier or not known.
     pub extend_to: Option<At>,
+    /// The same lot by lot, before that: by a coupon's code, or a payment's number.
+    #[serde(default)]
+    pub extend: BTreeMap<String, At>,
     /// Whether the customer is written to.
     pub notify: bool,
     /// The order is cancelled first; else it must be cancelled already.
@@ -65,12 +76,21 @@ impl Wish {
             by,
             points: false,
             credits: false,
+            keep_earned: false,
             extend_to: None,
+            extend: BTreeMap::new(),
             notify: false,
             cancel: None,
             request: None,
             approved: false,
         }
+    }
+}
+
+impl Wish {
+    /// Until when that lot is to be good, where that was chosen.
+    fn until(&self, lot: &str) -> Option<At> {
+        self.extend.get(lot).copied().or(self.extend_to)
     }
 }
 
@@ -181,7 +201,12 @@ async fn chosen(
         true => vec![],
         false => own_credit::coming_back(app, shop, found, wish, now).await?,
     };
-    items(found, wish, refunds, own, now)
+    let mut items = items(found, wish, refunds, own, now)?;
+    if shop.reversals.earned.is_some() && wish.points && !wish.keep_earned {
+        let pos_id = earned::whose(app, shop, found).await?;
+        items.extend(earned::item(found, pos_id, refunds));
+    }
+    Ok(items)
 }
 
 /// Gives back what little a cancelled or refunded order owes, where the shop wants that: by what
@@ -189,15 +214,19 @@ async fn chosen(
 /// hand is not touched, and of a cancelled order nothing is tried a second time.
 pub async fn automatic(app: &Arc<App>, shop: &Shop, order: &str) -> Result<(), Declined> {
     let limit = shop.reversals.automatic_below;
-    let Some(found) = order_lists::find(&app.database, &shop.id, order).await? else {
-        return Ok(());
-    };
+    let find = || order_lists::find(&app.database, &shop.id, order);
+    let Some(mut found) = find().await? else { return Ok(()) };
+    let ends = is_cancelled(&found) || !found.refunds.is_empty();
+    if ends && earned::look(app, shop, &found).await? {
+        found = find().await?.ok_or(Declined::NotFound)?;
+    }
     let cancelled = is_cancelled(&found);
     let open_of = if cancelled { open_points } else { due_points };
     let (open, whole): (i64, i64) = found
         .coupons
         .iter()
         .map(|coupon| (open_of(coupon), coupon.points))
+        .chain([earned::sums(shop, &found)])
         .fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
     if !(0 < open && 0 < whole && whole < limit) {
         return Ok(());
@@ -236,18 +265,27 @@ pub async fn automatic(app: &Arc<App>, shop: &Shop, order: &str) -> Result<(), D
     }
 }
 
-/// The order as it is known, its credits read where they have changed.
+/// Learns what a decision about the order needs and is not known yet.
+///
+/// # Errors
+/// Where Shopify, the points book or the database does not answer.
+pub async fn refresh(app: &Arc<App>, shop: &Shop, order: &str) -> Result<(), Declined> {
+    fresh(app, shop, order).await.map(drop)
+}
+
+/// The order as it is known: its credits read where they have changed, and what it earned.
 async fn fresh(app: &Arc<App>, shop: &Shop, order: &str) -> Result<Found, Declined> {
     let find = || order_lists::find(&app.database, &shop.id, order);
     let found = find().await?.ok_or(Declined::NotFound)?;
-    if found.credits_known {
-        return Ok(found);
+    let mut changed = earned::look(app, shop, &found).await?;
+    if !found.credits_known {
+        match orders::look_again(app, shop, &found.listed.id).await {
+            Ok(()) => changed = true,
+            Err(Trouble::Store(error)) => return Err(error.into()),
+            Err(_) => return Err(Declined::Problem(Problem::ShopifyUnavailable)),
+        }
     }
-    match orders::look_again(app, shop, &found.listed.id).await {
-        Ok(()) => find().await?.ok_or(Declined::NotFound),
-        Err(Trouble::Store(error)) => Err(error.into()),
-        Err(_) => Err(Declined::Problem(Problem::ShopifyUnavailable)),
-    }
+    if changed { find().await?.ok_or(Declined::NotFound) } else { Ok(found) }
 }
 
 /// The order's customer; of an order without one the coupons', which nobody else could use.
@@ -270,7 +308,7 @@ fn items(
     for coupon in found.coupons.iter().filter(|_| wish.points) {
         let points = Points::new(open_of(coupon)).filter(|points| points.get() > 0);
         let Some(points) = points else { continue };
-        if let Return::Now(expiry) = expiry(coupon.original_expiry, wish.extend_to, now) {
+        if let Return::Now(expiry) = expiry(coupon.original_expiry, wish.until(&coupon.code), now) {
             items.push(Item::Points {
                 code: coupon.terms.code.clone(),
                 pos_id: coupon.terms.pos_id.clone(),
@@ -287,7 +325,7 @@ fn items(
             continue;
         }
         let currency = Currency::from_code(&credit.currency).unwrap_or(Currency::XXX);
-        let extend_to = wish.extend_to.map(told_apart);
+        let extend_to = wish.until(&credit.payment.to_string()).map(told_apart);
         if let Return::Now(expiry) = expiry(credit.original_expiry, extend_to, now) {
             let amount = Money { minor: credit.amount - credit.taken, currency };
             items.push(Item::Credit { payment: credit.payment, amount, expiry });
@@ -309,6 +347,7 @@ fn told_apart(end: At) -> At {
 
 fn why_nothing(found: &Found, wish: &Wish) -> Problem {
     let gone = found.coupons.iter().any(|coupon| wish.points && coupon.taken > 0)
+        || (wish.points && found.earned.taken > 0)
         || found.credits.iter().any(|credit| wish.credits && credit.taken + credit.by_shopify > 0);
     match Status::parse(&found.listed.status) {
         Some(Status::Cancelled) if gone => Problem::AlreadyReverted,

@@ -50,8 +50,8 @@ struct Wish {
     heard: bool,
     /// What the last act that is known to be done made of it.
     should_live: bool,
-    /// Its points came back with an order.
-    reverted: u32,
+    /// So many of its points came back with an order.
+    reverted: i64,
     should_say: Option<&'static str>,
     says: Option<&'static str>,
     held: bool,
@@ -145,6 +145,8 @@ impl Auditor {
                 Ok(())
             }
             Entry::Ordered { .. }
+            | Entry::Refunded { .. }
+            | Entry::NothingDue { .. }
             | Entry::OrderCancelled { .. }
             | Entry::Credited { .. }
             | Entry::Reverting { .. } => self.read_of_order(entry),
@@ -189,10 +191,15 @@ impl Auditor {
 
     fn read_of_order(&mut self, entry: &Entry) -> Verdict {
         match entry {
-            Entry::Ordered { order, credit, .. } => {
-                self.orders.insert(*order, orders::Order::of(*credit));
+            Entry::Ordered { order, credit, pieces, earned, .. } => {
+                self.orders.insert(*order, orders::Order::of(*credit, *pieces, *earned));
                 Ok(())
             }
+            Entry::Refunded { order, pieces } => {
+                self.order(*order)?.refunded += pieces;
+                Ok(())
+            }
+            Entry::NothingDue { order, code } => self.nothing_due(*order, code),
             Entry::OrderCancelled { order } => {
                 self.order(*order)?.cancelled = true;
                 Ok(())
@@ -200,13 +207,16 @@ impl Auditor {
             Entry::Credited { order, minor, by_shopify } => {
                 self.credited(*order, *minor, *by_shopify)
             }
-            Entry::Reverting { order, flow, code, credit, earned, cancels } => {
+            Entry::Reverting { order, flow, code, credit, points, earned, cancels, refunds } => {
                 let asked = orders::Reverting {
                     order: *order,
                     code: code.clone(),
                     credit: *credit,
+                    points: *points,
                     earned: *earned,
                     cancels: *cancels,
+                    refunds: *refunds,
+                    before: (0, 0),
                 };
                 self.reverting(*flow, asked)
             }

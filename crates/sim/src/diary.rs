@@ -101,11 +101,24 @@ pub enum Entry {
     Heard {
         code: String,
     },
-    /// An order was placed, and so much of it paid with store credit.
+    /// An order of so many pieces was placed: so much of it paid with store credit, so many
+    /// points earned by it.
     Ordered {
         order: u64,
         customer: u64,
         credit: i64,
+        pieces: i64,
+        earned: i64,
+    },
+    /// So many pieces were refunded more.
+    Refunded {
+        order: u64,
+        pieces: i64,
+    },
+    /// Kaeru knows all refunds of the order, and finds that nothing of the coupon is due.
+    NothingDue {
+        order: u64,
+        code: String,
     },
     OrderCancelled {
         order: u64,
@@ -123,8 +136,11 @@ pub enum Entry {
         flow: u128,
         code: String,
         credit: bool,
+        points: i64,
         earned: i64,
         cancels: bool,
+        /// The order stands: what its refunds make due.
+        refunds: bool,
     },
     /// A line in Kaeru's own ledger.
     Ledger {
@@ -200,15 +216,21 @@ impl fmt::Display for Entry {
             Entry::Blind { code } => write!(f, "shopify: {code} called unused, and was used"),
             Entry::Recorded { code, status } => write!(f, "metafield: {code} {status}"),
             Entry::Heard { code } => write!(f, "the use of {code} was heard of"),
-            Entry::Ordered { order, customer, credit } => {
-                write!(f, "order {order} of customer {customer}, {credit} by credit")
+            Entry::Ordered { order, customer, credit, pieces, .. } => {
+                write!(f, "order {order} of customer {customer}, {pieces} pieces, {credit} credit")
+            }
+            Entry::Refunded { order, pieces } => {
+                write!(f, "shopify: {pieces} pieces of order {order} are refunded")
+            }
+            Entry::NothingDue { order, code } => {
+                write!(f, "nothing of {code} is due for order {order}")
             }
             Entry::OrderCancelled { order } => write!(f, "shopify: order {order} is cancelled"),
             Entry::Credited { order, minor, by_shopify } => {
                 write!(f, "shopify: {minor} of order {order} back, by itself: {by_shopify}")
             }
-            Entry::Reverting { order, flow, code, .. } => {
-                write!(f, "flow {flow} gives order {order} with {code} back")
+            Entry::Reverting { order, flow, code, points, .. } => {
+                write!(f, "flow {flow} gives order {order} with {code} back: {points} points")
             }
             Entry::Ledger { reference, points } => write!(f, "ledger: {reference} {points:+}"),
             Entry::Review { flow, reason, open: true } => write!(f, "flow {flow} review {reason}"),

@@ -96,16 +96,19 @@ fn reference(flow: &Flow) -> Option<String> {
 }
 
 fn reverting(flow: u128, of: &Reversal) -> Entry {
-    let (mut code, mut credit, mut earned) = (String::new(), false, 0);
+    let (mut code, mut credit, mut points, mut earned) = (String::new(), false, 0, 0);
     for item in &of.terms.items {
         match item {
-            Item::Points { code: of, .. } => code = of.to_string(),
+            Item::Points { code: of, points: part, .. } => {
+                (code, points) = (of.to_string(), part.get());
+            }
             Item::Credit { .. } | Item::OwnCredit { .. } => credit = true,
-            Item::Earned { points, .. } => earned = points.get(),
+            Item::Earned { points: part, .. } => earned = part.get(),
         }
     }
     let order = of.terms.order.as_str().parse().unwrap_or(0);
-    Entry::Reverting { order, flow, code, credit, earned, cancels: of.terms.cancel.is_some() }
+    let (cancels, refunds) = (of.terms.cancel.is_some(), of.terms.refunds);
+    Entry::Reverting { order, flow, code, credit, points, earned, cancels, refunds }
 }
 
 fn deed(flow: &Flow) -> Option<Deed> {

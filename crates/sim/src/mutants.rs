@@ -124,6 +124,12 @@ mutants! {
     CreditsNotSearched,
     /// a credit is searched for among those of the last minute
     CreditsSearchedTooLate,
+    /// what is due is rounded for each refund, not once over all
+    RoundedByRefund,
+    /// a part that was given back is counted as due again
+    PartGivenTwice,
+    /// a cancellation gives the whole back, parts or not
+    RestForgotten,
 }
 
 impl Mutant {

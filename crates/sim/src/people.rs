@@ -2,9 +2,10 @@
 //! the service's handlers do, and nothing that they do not.
 
 use crate::{
-    backend::{Backend, KnownOrder, Noted},
+    backend::{Backend, KnownOrder, Noted, Share, Standing},
     diary::Entry,
     journal::Picture,
+    mutants::Mutant,
     shared::{Death, Shared},
     swarm::Write,
     world::{World, orders as world_orders},
@@ -53,6 +54,7 @@ pub struct Office {
     /// Uses that Kaeru has not acknowledged yet, and when each is sent next.
     pub deliveries: Mutex<Vec<(Delivery, At)>>,
     pub orders: Mutex<Vec<Placed>>,
+    mutant: Mutant,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,10 +124,11 @@ impl Office {
         backend: Arc<dyn Backend>,
         picture: Arc<Mutex<Picture>>,
         valid: Duration,
+        mutant: Mutant,
     ) -> Self {
         let (flows, codes, deliveries) = (AtomicU64::new(1), AtomicU64::new(1), Mutex::default());
         let orders = Mutex::default();
-        Self { shared, world, backend, picture, valid, flows, codes, deliveries, orders }
+        Self { shared, world, backend, picture, valid, flows, codes, deliveries, orders, mutant }
     }
 
     pub fn picture(&self) -> MutexGuard<'_, Picture> {
@@ -293,24 +296,37 @@ impl Desk {
         }
     }
 
-    /// Staff give back what an order was paid with. Its use must be written down, and the order be
-    /// cancelled, or be cancelled with it.
-    pub async fn revert(self: Arc<Self>, placed: Placed, key: String) {
-        let (terms, known) = {
+    /// Staff give back what an order was paid with, in parts where it was refunded in parts. Its
+    /// use must be written down. `all`: every refund has been heard of, and nobody cancels an order
+    /// that stands.
+    pub async fn revert(self: Arc<Self>, placed: Placed, key: String, all: bool) {
+        let chance = &self.office.shared.chance;
+        let (order, known) = {
             let books = &mut *self.office.world.books();
             books.orders.work(&self.office.shared);
             let known = self.office.picture().used.contains(&placed.coupon.terms.code);
             match books.orders.orders.get(&placed.order) {
                 Some(order) if known => {
-                    let terms = reversal_terms(&placed, order, self.now());
-                    (terms, known_order(&placed, order, self.now()))
+                    let heard = |_: &(u64, i64)| all || chance.one_in(2);
+                    (order.clone(), known_order(&placed, order, heard, self.now()))
                 }
                 _ => return,
             }
         };
-        if self.office.backend.note_order(&known).await.is_err() {
+        let refunds = !order.cancelled && order.refunded() > 0 && (all || chance.one_in(2));
+        if self.office.backend.note_order(&known).await.is_err() || (all && !refunds) {
             return;
         }
+        let Ok(standing) = self.office.backend.standing(&known).await else { return };
+        self.office.shared.pause().await;
+        let standing = mistaken(self.office.mutant, standing, &known, refunds);
+        let Some(terms) = reversal_terms(&placed, &order, &standing, refunds, self.now()) else {
+            if all {
+                let (order, code) = (placed.order, placed.coupon.terms.code.to_string());
+                self.office.shared.note(Entry::NothingDue { order, code });
+            }
+            return;
+        };
         let flow = Flow::Reversal(Box::new(Reversal::accept(terms)));
         let request = Request { key, fingerprint: "f".to_owned() };
         let start = self.start(flow, Some(request), Guard::Revert);
@@ -344,7 +360,27 @@ impl Desk {
     }
 }
 
-fn known_order(placed: &Placed, order: &world_orders::Order, at: At) -> KnownOrder {
+/// What staff would read, were the arithmetic wrong.
+fn mistaken(mutant: Mutant, read: Standing, known: &KnownOrder, refunds: bool) -> Standing {
+    let mut standing = read;
+    match mutant {
+        Mutant::RoundedByRefund => {
+            let of = |(_, pieces): &(u64, i64)| known.points * pieces / known.pieces;
+            standing.points.due = known.refunds.iter().map(of).sum();
+        }
+        Mutant::PartGivenTwice if refunds => standing.points.taken = 0,
+        Mutant::RestForgotten if !refunds => standing.points.taken = 0,
+        _ => {}
+    }
+    standing
+}
+
+fn known_order(
+    placed: &Placed,
+    order: &world_orders::Order,
+    heard: impl Fn(&(u64, i64)) -> bool,
+    at: At,
+) -> KnownOrder {
     KnownOrder {
         shop: shop(),
         order: OrderId(placed.order.to_string()),
@@ -352,21 +388,36 @@ fn known_order(placed: &Placed, order: &world_orders::Order, at: At) -> KnownOrd
         code: placed.coupon.terms.code.clone(),
         credit: order.credit,
         payment: placed.order,
+        pieces: order.pieces,
+        refunds: (1..).zip(order.refunds.iter().copied()).filter(heard).collect(),
+        points: placed.coupon.terms.points.get(),
+        earned: order.earned,
         cancelled: order.cancelled,
         at,
     }
 }
 
-fn reversal_terms(placed: &Placed, order: &world_orders::Order, now: At) -> reversal::Terms {
+/// `None`: nothing of the points is due.
+fn reversal_terms(
+    placed: &Placed,
+    order: &world_orders::Order,
+    standing: &Standing,
+    refunds: bool,
+    now: At,
+) -> Option<reversal::Terms> {
     let (number, coupon) = (placed.order, &placed.coupon.terms);
+    let open = |share: &Share, whole: i64| {
+        Points::new(if refunds { share.due } else { whole } - share.taken)
+            .filter(|points| points.get() > 0)
+    };
     let mut items = vec![Item::Points {
         code: coupon.code.clone(),
         pos_id: coupon.pos_id.clone(),
-        points: coupon.points,
-        part: 1,
+        points: open(&standing.points, coupon.points.get())?,
+        part: standing.points.parts + 1,
         expiry: Expiry::default(),
     }];
-    if order.credit > 0 {
+    if order.credit > 0 && !refunds {
         // Most credits end some day, each at a second of its own.
         let ends = now.plus(Duration::from_secs(86_400 * 3_650 + number * 7));
         let requested = (number % 4 > 0).then_some(ends);
@@ -374,26 +425,30 @@ fn reversal_terms(placed: &Placed, order: &world_orders::Order, now: At) -> reve
         let expiry = Expiry { original: None, requested };
         items.push(Item::Credit { payment: number, amount, expiry });
     }
-    if number % 3 == 0 {
-        items.push(Item::Earned { pos_id: coupon.pos_id.clone(), points: points(30) });
+    if let Some(points) = open(&standing.earned, order.earned) {
+        items.push(Item::Earned {
+            pos_id: coupon.pos_id.clone(),
+            points,
+            part: standing.earned.parts + 1,
+        });
     }
     let from = if order.cancelled { order.cancelled_at } else { now };
     let why = reversal::Why::Customer;
     let cancel = reversal::Cancel { reason: why, restock: true, note: None, here: false };
-    reversal::Terms {
+    Some(reversal::Terms {
         shop: shop(),
         customer: CustomerId(order.customer),
         order: OrderId(number.to_string()),
         name: format!("#{number}"),
         placed_at: coupon.created_at,
         by: staff(),
-        cancel: (!order.cancelled).then_some(cancel),
-        refunds: false,
+        cancel: (!order.cancelled && !refunds).then_some(cancel),
+        refunds,
         items,
         reverts_by: from.plus(world_orders::REVERTS_WITHIN),
         notify: true,
         at: now,
-    }
+    })
 }
 
 fn act(coupon: Coupon, what: Do, now: At) -> (Flow, Guard) {

@@ -134,6 +134,7 @@ impl Run {
             Arc::clone(&setup.backend),
             Arc::clone(&picture),
             valid,
+            setup.mutant,
         ));
         let trusted = mutants::peers(setup.mutant, &world).points.recovery();
         let keyed = matches!(trusted, Recovery::Replay { .. });
@@ -189,6 +190,11 @@ impl Run {
         }
         self.heal();
         self.calm_down()?;
+        // The first time it is given, the second time nothing is due.
+        for _ in 0..2 {
+            self.give_what_is_due();
+            self.calm_down()?;
+        }
         self.everybody_can_convert_again()?;
         Ok(self.finish())
     }

@@ -92,6 +92,7 @@ pub struct Swarm {
     pub redeems: u64,
     pub acts: u64,
     pub reversals: u64,
+    pub refunds: u64,
 }
 
 impl Swarm {
@@ -141,6 +142,7 @@ impl Swarm {
             redeems: often(12, &[1, 3]),
             acts: often(5, &[1, 3]),
             reversals: often(6, &[1, 4]),
+            refunds: often(6, &[1, 3]),
         }
     }
 

@@ -113,7 +113,13 @@ pub enum Item {
         expiry: Expiry,
     },
     /// What the order had earned goes.
-    Earned { pos_id: PosId, points: Points },
+    Earned {
+        pos_id: PosId,
+        points: Points,
+        /// As with a coupon's.
+        #[serde(default = "first")]
+        part: u32,
+    },
 }
 
 /// What came of an item.
@@ -135,6 +141,10 @@ pub enum Outcome {
     Short,
 }
 
+const fn first() -> u32 {
+    1
+}
+
 impl Item {
     /// Whether Shopify holds it.
     pub const fn is_credit(&self) -> bool {
@@ -147,7 +157,8 @@ impl Item {
             Item::Points { code, part, .. } => Reference::of_reversal(order, code, *part),
             Item::Credit { payment, .. } => Reference(format!("ORDER-{order}-CREDIT-{payment}")),
             Item::OwnCredit { part, .. } => Reference::of_credit_return(order, *part),
-            Item::Earned { .. } => Reference(format!("ORDER-{order}-EARNED")),
+            Item::Earned { part: 0 | 1, .. } => Reference(format!("ORDER-{order}-EARNED")),
+            Item::Earned { part, .. } => Reference(format!("ORDER-{order}-EARNED/{part}")),
         }
     }
 }

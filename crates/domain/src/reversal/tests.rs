@@ -25,7 +25,12 @@ fn credit(minor: i64) -> Item {
 }
 
 fn earned(count: i64) -> Item {
-    Item::Earned { pos_id: PosId::from("12345"), points: Points::new(count).unwrap() }
+    taken_back(count, 1)
+}
+
+fn taken_back(count: i64, part: u32) -> Item {
+    let points = Points::new(count).unwrap();
+    Item::Earned { pos_id: PosId::from("12345"), points, part }
 }
 
 fn reversal(cancel: bool, items: Vec<Item>) -> Reversal {
@@ -203,6 +208,9 @@ fn parts_have_references_of_their_own() {
     {
         assert_eq!(Reference::of_reversal(&order, &code, part).as_str(), reference);
     }
+    for (part, reference) in [(1, "ORDER-1-EARNED"), (2, "ORDER-1-EARNED/2")] {
+        assert_eq!(taken_back(30, part).reference(&order).as_str(), reference);
+    }
 }
 
 #[test]
@@ -224,6 +232,26 @@ fn dates_of_what_comes_back() {
         (None, Some(day(-1)), back(None, None)),
     ] {
         assert_eq!(expiry(original, extend_to, NOW), expected, "{original:?} {extend_to:?}");
+    }
+}
+
+/// Whoever only loses what an order earned is not told that something came back.
+#[test]
+fn only_what_comes_back_is_told() {
+    let told = Fact::Notify(Notice::OrderReversed);
+    for (items, inputs, expected) in [
+        (vec![points(500)], vec![moved(1)], true),
+        (vec![earned(30)], vec![moved(1)], false),
+        (vec![points(500), earned(30)], vec![moved(1), moved(1)], true),
+        (vec![points(500)], vec![Input::Refused(Refusal::Lapsed)], false),
+        (
+            vec![points(500), earned(30)],
+            vec![moved(1), Input::Refused(Refusal::InsufficientPoints)],
+            true,
+        ),
+    ] {
+        let (_, facts) = play(reversal(false, items), &inputs);
+        assert_eq!(facts.contains(&told), expected, "{inputs:?}");
     }
 }
 

@@ -136,7 +136,7 @@ impl Reversal {
                 reason: "Refund due to order cancellation",
                 expires_at: expiry.requested,
             }),
-            Item::Earned { pos_id, points } => Some(Order {
+            Item::Earned { pos_id, points, .. } => Some(Order {
                 book: Book::Points,
                 customer: Cow::Borrowed(pos_id),
                 points: -points.get(),

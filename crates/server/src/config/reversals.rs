@@ -13,6 +13,8 @@ pub struct ReversalsFile {
     pub four_eyes_above: i64,
     pub shopify_reverts: String,
     pub partial_refunds: String,
+    pub earned_points: String,
+    pub earned_reference: String,
 }
 
 impl Default for ReversalsFile {
@@ -22,15 +24,18 @@ impl Default for ReversalsFile {
             four_eyes_above: 0,
             shopify_reverts: "2m".to_owned(),
             partial_refunds: PartialRefunds::None.as_str().to_owned(),
+            earned_points: "keep".to_owned(),
+            earned_reference: "EARN-{order}".to_owned(),
         }
     }
 }
 
-/// The shop's policy.
+/// The shop's policy. `finds`: whether the points book can be asked for a movement by its
+/// reference.
 ///
 /// # Errors
 /// Naming the key that is wrong.
-pub fn check(file: &ReversalsFile) -> anyhow::Result<Settings> {
+pub fn check(file: &ReversalsFile, finds: bool) -> anyhow::Result<Settings> {
     if file.automatic_below < 0 {
         bail!("automatic_below: a number of points, or 0 for never");
     }
@@ -54,6 +59,18 @@ pub fn check(file: &ReversalsFile) -> anyhow::Result<Settings> {
         let all = PartialRefunds::ALL.map(PartialRefunds::as_str).join("\", \"");
         format!("partial_refunds: {text:?} is none of \"{all}\"")
     })?;
+    let earned = match file.earned_points.as_str() {
+        "keep" => None,
+        "take_back" if !finds => bail!(
+            "earned_points: what an order earned is looked up at the points book, which needs \
+             points.lookup = true"
+        ),
+        "take_back" if !file.earned_reference.contains("{order}") => {
+            bail!("earned_reference: write {{order}} where the order's number stands")
+        }
+        "take_back" => Some(file.earned_reference.clone()),
+        other => bail!("earned_points: {other:?} is neither \"keep\" nor \"take_back\""),
+    };
     let ReversalsFile { automatic_below, four_eyes_above, .. } = *file;
-    Ok(Settings { automatic_below, four_eyes_above, shopify_reverts, partial_refunds })
+    Ok(Settings { automatic_below, four_eyes_above, shopify_reverts, partial_refunds, earned })
 }

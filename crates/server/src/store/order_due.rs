@@ -5,12 +5,16 @@ use super::tx::{DbError, Line, Statement, Tx, values};
 use domain::PartialRefunds;
 use serde::{Serialize, de::DeserializeOwned};
 
-const GOODS: &str = "SELECT coalesce(o.goods, 0), (SELECT CAST(coalesce(sum(r.goods), 0) AS \
-    BIGINT) FROM order_refund AS r WHERE r.shop = ?1 AND r.order_id = ?2) FROM orders AS o \
+const GOODS: &str = "SELECT coalesce(o.goods, 0), \
+    (SELECT CAST(coalesce(sum(r.goods), 0) AS BIGINT) FROM order_refund AS r \
+    WHERE r.shop = ?1 AND r.order_id = ?2), o.earned_points FROM orders AS o \
     WHERE o.shop = ?1 AND o.id = ?2";
 const COUPONS: &str = "SELECT code, points FROM order_coupon WHERE shop = ?1 AND order_id = ?2";
 const COUPON_DUE: &str = "UPDATE order_coupon SET due = ?4 \
     WHERE shop = ?1 AND order_id = ?2 AND code = ?3 AND due < ?4";
+
+const EARNED_DUE: &str =
+    "UPDATE orders SET earned_due = ?3 WHERE shop = ?1 AND id = ?2 AND earned_due < ?3";
 
 /// Lines as a column holds them.
 pub fn json<T: Serialize>(lines: &[T]) -> Result<String, DbError> {
@@ -27,7 +31,7 @@ pub fn lines<T: DeserializeOwned>(line: &Line, column: usize) -> Result<Vec<T>, 
     }
 }
 
-/// Counts anew what is due of each coupon.
+/// Counts anew what is due of each coupon, and of what the order earned.
 pub async fn settle<T: Tx>(
     tx: &mut T,
     shop: &str,
@@ -38,6 +42,10 @@ pub async fn settle<T: Tx>(
     let goods = domain::Goods { whole: line.int(0)?, refunded: line.int(1)? };
     if goods.refunded == 0 {
         return Ok(());
+    }
+    if let Some(earned) = line.maybe_int(2)? {
+        let values = values![shop, order, policy.due(earned, goods)].to_vec();
+        tx.run(&[Statement { sql: EARNED_DUE, values }]).await?;
     }
     for line in tx.rows(COUPONS, &values![shop, order]).await? {
         let due = policy.due(line.int(1)?, goods);

@@ -180,6 +180,18 @@ pub struct Credit {
     pub honoured_expiry: Option<At>,
 }
 
+/// What the order earned, in points.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Earned {
+    /// `None`: not known.
+    pub points: Option<i64>,
+    /// What refunds make due to be taken back while the order stands.
+    pub due: i64,
+    pub taken: i64,
+    pub back: i64,
+    pub parts: i64,
+}
+
 /// One order.
 #[derive(Clone, Debug)]
 pub struct Found {
@@ -189,6 +201,7 @@ pub struct Found {
     pub refunds: Vec<super::orders::Refund>,
     /// Its goods before discounts, where they are known.
     pub lines: Vec<super::orders::Goods>,
+    pub earned: Earned,
     /// Whether its credits were read since it changed last.
     pub credits_known: bool,
 }
@@ -201,13 +214,21 @@ pub async fn find(
 ) -> Result<Option<Found>, StoreError> {
     let sql = format!(
         "SELECT {COLUMNS}, o.lines, \
-         CASE WHEN o.credit = 0 OR o.credit_read_at IS NOT NULL THEN 1 ELSE 0 END {FROM} \
+         CASE WHEN o.credit = 0 OR o.credit_read_at IS NOT NULL THEN 1 ELSE 0 END, \
+         o.earned_points, o.earned_due, o.earned_taken, o.earned_back, o.earned_parts {FROM} \
          WHERE o.shop = ?1 AND (o.id = ?2 OR o.name = ?2) ORDER BY o.created_at DESC LIMIT 1"
     );
     let lines = database.read(sql, values![shop.0.clone(), order.to_owned()].to_vec()).await?;
     let Some(line) = lines.first() else { return Ok(None) };
     let of = listed(line)?;
     let (lines, credits_known) = (order_due::lines(line, 17)?, line.int(18)? == 1);
+    let earned = Earned {
+        points: line.maybe_int(19)?,
+        due: line.int(20)?,
+        taken: line.int(21)?,
+        back: line.int(22)?,
+        parts: line.int(23)?,
+    };
     let key = || values![shop.0.clone(), of.id.0.clone()].to_vec();
     let sql = "SELECT c.code, c.points, coupon.amount, c.taken, c.returned, c.parts, \
         c.original_expiry, c.requested_expiry, c.honoured_expiry, flow.terms, \
@@ -228,7 +249,7 @@ pub async fn find(
         WHERE shop = ?1 AND order_id = ?2 ORDER BY at, id";
     let found = database.read(sql, key()).await?;
     let refunds = found.iter().map(refund).collect::<Result<_, DbError>>()?;
-    Ok(Some(Found { listed: of, coupons, credits, refunds, lines, credits_known }))
+    Ok(Some(Found { listed: of, coupons, credits, refunds, lines, earned, credits_known }))
 }
 
 fn refund(line: &Line) -> Result<super::orders::Refund, DbError> {

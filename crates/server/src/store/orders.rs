@@ -292,6 +292,43 @@ pub async fn keep_credits(
     database.write(KeepCredits { shop, order, payments, now }).await
 }
 
+/// Told once; the rows say what has become of it since.
+const EARNED: &str = "UPDATE orders SET earned_points = ?3 WHERE shop = ?1 AND id = ?2 \
+    AND earned_points IS NULL";
+
+struct KeepEarned {
+    shop: ShopId,
+    order: OrderId,
+    points: i64,
+    policy: PartialRefunds,
+}
+
+impl Work for KeepEarned {
+    type Output = ();
+
+    async fn run<T: Tx>(&self, tx: &mut T) -> Result<End<()>, DbError> {
+        let (shop, order) = (self.shop.as_str(), self.order.as_str());
+        let values = values![shop, order, self.points].to_vec();
+        tx.run(&[Statement { sql: EARNED, values }]).await?;
+        order_due::settle(tx, shop, order, self.policy).await?;
+        let values = values![shop, order].to_vec();
+        tx.run(&[Statement { sql: reversals::REVERT_STATUS, values }]).await?;
+        Ok(End::Commit(()))
+    }
+}
+
+/// Keeps how many points the order earned. What is known already stays.
+pub async fn keep_earned(
+    database: &Database,
+    shop: &ShopId,
+    order: &OrderId,
+    points: i64,
+    policy: PartialRefunds,
+) -> Result<(), StoreError> {
+    let (shop, order) = (shop.clone(), order.clone());
+    database.write(KeepEarned { shop, order, points, policy }).await
+}
+
 /// When the order changed last, as far as is known.
 pub async fn updated_at(
     database: &Database,

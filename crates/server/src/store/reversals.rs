@@ -42,8 +42,14 @@ const CREDIT_SETTLE: &str = "UPDATE order_credit SET taken = taken - ?4, \
     returned = returned + ?5, by_shopify = CASE WHEN ?6 > by_shopify THEN ?6 ELSE by_shopify END, \
     honoured_expiry = ?7 WHERE shop = ?1 AND order_id = ?2 AND payment = ?3";
 
-const EARNED_TAKE: &str = "UPDATE orders SET earned = 1 WHERE shop = ?1 AND id = ?2 AND earned = 0";
-const EARNED_FREE: &str = "UPDATE orders SET earned = 0 WHERE shop = ?1 AND id = ?2";
+/// ?4: the part that this is; ?5: 1, no more than refunds make due.
+const EARNED_TAKE: &str = "UPDATE orders SET earned_taken = earned_taken + ?3, \
+    earned_parts = ?4 WHERE shop = ?1 AND id = ?2 AND earned_parts = ?4 - 1 AND \
+    earned_taken + ?3 <= CASE WHEN ?5 = 1 THEN earned_due ELSE earned_points END";
+const EARNED_FREE: &str =
+    "UPDATE orders SET earned_taken = earned_taken - ?3 WHERE shop = ?1 AND id = ?2";
+const EARNED_BACK: &str =
+    "UPDATE orders SET earned_back = earned_back + ?3 WHERE shop = ?1 AND id = ?2";
 
 const LANE_TAKE: &str = "INSERT INTO credit_lane AS l (shop, customer, flow) VALUES (?1, ?2, ?3) \
     ON CONFLICT (shop, customer) DO UPDATE SET flow = excluded.flow WHERE l.flow IS NULL";
@@ -69,7 +75,9 @@ pub const REVERT_STATUS: &str = "UPDATE orders SET revert_status = (SELECT CASE 
     WHERE order_coupon.shop = ?1 AND order_coupon.order_id = ?2 \
     UNION ALL SELECT amount, CASE WHEN returned + by_shopify > amount THEN amount \
     ELSE returned + by_shopify END, 0 FROM order_credit \
-    WHERE order_credit.shop = ?1 AND order_credit.order_id = ?2) AS line) \
+    WHERE order_credit.shop = ?1 AND order_credit.order_id = ?2 \
+    UNION ALL SELECT coalesce(e.earned_points, 0), e.earned_back, e.earned_due \
+    FROM orders AS e WHERE e.shop = ?1 AND e.id = ?2) AS line) \
     WHERE shop = ?1 AND id = ?2";
 
 /// Whether some flow is known to have given this credit.
@@ -127,8 +135,8 @@ pub async fn take<T: Tx>(
                 let values = values![shop, order, OWN, amount.minor, expiry.requested];
                 one(tx, Statement { sql: CREDIT_TAKE, values: values.to_vec() }).await?
             }
-            Item::Earned { .. } => {
-                let values = values![shop, order].to_vec();
+            Item::Earned { points, part, .. } => {
+                let values = values![shop, order, points.get(), *part, terms.refunds].to_vec();
                 one(tx, Statement { sql: EARNED_TAKE, values }).await?
             }
         };
@@ -209,7 +217,7 @@ fn free(statements: &mut Vec<Statement<'_>>, flow: &Reversal, item: usize) -> Re
             let values = values![shop, order, OWN, amount.minor, 0_i64, 0_i64, none];
             run(CREDIT_SETTLE, &values);
         }
-        Item::Earned { .. } => run(EARNED_FREE, &values![shop, order]),
+        Item::Earned { points, .. } => run(EARNED_FREE, &values![shop, order, points.get()]),
     }
     Ok(())
 }
@@ -272,7 +280,8 @@ fn ended(
             let none = None::<At>;
             run(CREDIT_SETTLE, &values![shop, order, payment, whole, 0_i64, whole, none]);
         }
-        (Item::Earned { .. } | Item::OwnCredit { .. }, _) => {}
+        (Item::OwnCredit { .. }, _) => {}
+        (Item::Earned { points, .. }, _) => run(EARNED_BACK, &values![shop, order, points.get()]),
     }
     Ok(())
 }

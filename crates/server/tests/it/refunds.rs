@@ -207,3 +207,128 @@ async fn each_policy_says_what_is_due() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// What the till's own book says went again of what the order had earned.
+async fn went(demo: &Demo, order: &Bought) -> anyhow::Result<Vec<(String, i64)>> {
+    let books = demo.books().await?;
+    let of_order = format!("ORDER-{}-EARNED", order.id);
+    let movements = books["points"][CUSTOMER]["movements"].as_array();
+    let ours = movements.into_iter().flatten().filter_map(|of| {
+        let part = of["reference"].as_str()?.strip_prefix(&of_order)?;
+        Some((part.to_owned(), of["amount"].as_i64()?))
+    });
+    Ok(ours.collect())
+}
+
+const TAKE_BACK: &str = "KAERU__SHOP__0__REVERSALS__EARNED_POINTS=take_back";
+
+/// With a third of the goods a third of it, rounded down over all; the rest with the cancellation.
+/// The till's answer to one of the deductions is lost: it is looked for, never sent again.
+#[tokio::test]
+async fn what_an_order_earned_goes_with_it() -> anyhow::Result<()> {
+    let demo = Demo::start_with(&[TAKE_BACK]).await?;
+    let staff = demo.sign_in("manager").await?;
+    let order = bought(&demo, "a").await?;
+    demo.at_till(CUSTOMER, 50, &format!("EARN-{}", order.id)).await?;
+    until(&demo, &staff, &order, |of| of["pieces"] == 3).await?;
+    refund(&demo, &order, 1).await?;
+    let detail = until(&demo, &staff, &order, |of| of["earned"]["due"] == 16).await?;
+    assert_eq!(detail["earned"]["points"], 50, "{detail}");
+    let lost = json!({"call": "pos.deduct", "fault": "apply_never_answer", "times": 1});
+    demo.switch_put("faults", lost).await?;
+    let (status, _) = revert(&demo, &staff, &order, "one").await?;
+    assert!(status == 200 || status == 202, "{status}");
+    until(&demo, &staff, &order, |of| of["earned"]["taken_back"] == 16).await?;
+
+    refund(&demo, &order, 1).await?;
+    until(&demo, &staff, &order, |of| of["earned"]["due"] == 17).await?;
+    assert_eq!(revert(&demo, &staff, &order, "two").await?.0, 200);
+    demo.switch(&format!("orders/{}/cancel", order.id), json!({"by": "customer"})).await?;
+    until(&demo, &staff, &order, |of| of["status"] == "cancelled").await?;
+    assert_eq!(revert(&demo, &staff, &order, "rest").await?.0, 200);
+    until(&demo, &staff, &order, |of| of["revert_status"] == "reverted").await?;
+    assert_eq!(went(&demo, &order).await?, parts(&[("", -16), ("/2", -17), ("/3", -17)]));
+    let back: i64 = came_back(&demo, &order).await?.iter().map(|of| of.1).sum();
+    assert_eq!(back, 300);
+    Ok(())
+}
+
+/// A balance that does not hold it keeps it, and the order says so; staff may leave it, too.
+#[tokio::test]
+async fn what_was_earned_stays_where_it_cannot_or_shall_not_go() -> anyhow::Result<()> {
+    let demo = Demo::start_with(&[TAKE_BACK]).await?;
+    let staff = demo.sign_in("manager").await?;
+    let order = bought(&demo, "a").await?;
+    demo.at_till(CUSTOMER, 5_000, &format!("EARN-{}", order.id)).await?;
+    demo.at_till(CUSTOMER, -5_900, "SPENT-1").await?;
+    let path = format!("/orders/{}/cancel", order.id);
+    until(&demo, &staff, &order, |of| of["pieces"] == 3).await?;
+    let both = json!({"points": true, "credits": true});
+    let body = json!({"reason": "customer", "revert": both});
+    let (status, word, answer) =
+        demo.ask(Some(&staff), Method::POST, &path, Some(body), "k").await?;
+    assert_eq!((status, word.as_str()), (200, "completed"), "{answer}");
+    let outcomes: Vec<_> = answer["items"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|item| (item["kind"].clone(), item["outcome"].clone()))
+        .collect();
+    let expected = [(json!("points"), json!("returned")), (json!("earned"), json!("short"))];
+    assert_eq!(outcomes, expected, "{answer}");
+    let detail = until(&demo, &staff, &order, |of| of["earned"]["due"] == 5_000).await?;
+    assert_eq!(
+        (&detail["revert_status"], &detail["earned"]["taken_back"]),
+        (&json!("partly_reverted"), &json!(0)),
+        "{detail}"
+    );
+    assert_eq!(went(&demo, &order).await?, []);
+
+    let other = bought(&demo, "b").await?;
+    demo.at_till(CUSTOMER, 50, &format!("EARN-{}", other.id)).await?;
+    demo.switch(&format!("orders/{}/cancel", other.id), json!({"by": "customer"})).await?;
+    until(&demo, &staff, &other, |of| of["status"] == "cancelled").await?;
+    let path = format!("/orders/{}/revert", other.id);
+    let body = Some(json!({"keep_earned": true}));
+    let (status, _, answer) = demo.ask(Some(&staff), Method::POST, &path, body, "l").await?;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["items"].as_array().map(Vec::len), Some(1), "{answer}");
+    assert_eq!(went(&demo, &other).await?, []);
+    Ok(())
+}
+
+/// A till that cannot be asked for what it granted cannot be told to take it back.
+#[test]
+fn the_policy_needs_a_till_that_finds() {
+    let blind = "KAERU__SHOP__0__POINTS__LOOKUP=false";
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_string_lossy().into_owned();
+    let arguments = ["demo", "--port", "0", "--data", &data];
+    assert!(crate::process::start_in(&["env", TAKE_BACK, blind], &arguments).is_err());
+}
+
+/// Each lot may have a date of its own; what did not pay for the order has none.
+#[tokio::test]
+async fn each_lot_is_extended_to_its_own_day() -> anyhow::Result<()> {
+    let demo = Demo::start().await?;
+    let staff = demo.sign_in("manager").await?;
+    let order = bought(&demo, "a").await?;
+    until(&demo, &staff, &order, |of| of["pieces"] == 3).await?;
+    demo.switch(&format!("orders/{}/cancel", order.id), json!({"by": "customer"})).await?;
+    until(&demo, &staff, &order, |of| of["status"] == "cancelled").await?;
+    let path = format!("/orders/{}/revert", order.id);
+    for (lot, day, expected) in [
+        ("NOBODYS", "2030-01-31", (400, "invalid-request", None)),
+        (&order.code[..], "2020-01-31", (400, "invalid-request", None)),
+        (&order.code[..], "soon", (400, "invalid-request", None)),
+        (&order.code[..], "2030-01-31", (200, "completed", Some("2030-01-31"))),
+    ] {
+        let body = json!({"extend_to": "2029-12-31", "extend": {lot: day}});
+        let (status, word, answer) = demo
+            .ask(Some(&staff), Method::POST, &path, Some(body), &format!("{lot} {day}"))
+            .await?;
+        let until = answer["items"][0]["expires_at"].as_str().map(|at| &at[..10]);
+        assert_eq!((status, word.as_str(), until), expected, "{lot} {day}: {answer}");
+    }
+    Ok(())
+}

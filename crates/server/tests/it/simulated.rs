@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use domain::{At, Code, CustomerId, FlowId, PartialRefunds, ShopId};
 use engine::store::{Begun, Commit, Committed, Request, Row, Start, Store, StoreError};
 use server::store::{
-    Database, Journal, Location, coupons,
-    orders::{self, Payment, Seen, Status},
+    Database, Journal, Location, coupons, order_lists,
+    orders::{self, Goods, Payment, Refund, Seen, Status},
 };
 use sim::{
     Setup,
-    backend::{Backend, KnownOrder, Noted},
+    backend::{Backend, KnownOrder, Noted, Share, Standing},
     mutants::Mutant,
     run,
 };
@@ -23,6 +23,7 @@ use std::{
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+const POLICY: PartialRefunds = PartialRefunds::ProRata;
 /// How many seeds, where nobody says.
 const SEEDS: u64 = 100;
 
@@ -129,7 +130,12 @@ impl Backend for OnDisk {
             customer: Some(order.customer),
             total: 10_000,
             items: 10_000,
-            lines: None,
+            lines: Some(vec![Goods {
+                id: 1,
+                title: String::new(),
+                quantity: order.pieces,
+                price: 1,
+            }]),
             currency: "JPY".to_owned(),
             status,
             financial_status: None,
@@ -139,15 +145,36 @@ impl Backend for OnDisk {
             updated_at: order.at,
             codes: vec![order.code.to_string()],
             credit: order.credit > 0,
-            refunds: vec![],
+            refunds: order
+                .refunds
+                .iter()
+                .map(|(id, pieces)| refund(*id, *pieces, order.at))
+                .collect(),
         };
-        self.0.wait(orders::keep(&database, &order.shop, seen, PartialRefunds::None, order.at))?;
+        self.0.wait(orders::keep(&database, &order.shop, seen, POLICY, order.at))?;
+        if order.earned > 0 {
+            let (shop, id) = (&order.shop, &order.order);
+            self.0.wait(orders::keep_earned(&database, shop, id, order.earned, POLICY))?;
+        }
         if order.credit > 0 {
             let paid = Payment { id: order.payment, amount: order.credit, by_shopify: 0 };
             let (shop, id) = (&order.shop, &order.order);
             self.0.wait(orders::keep_credits(&database, shop, id, vec![paid], order.at))?;
         }
         Ok(())
+    }
+
+    async fn standing(&self, order: &KnownOrder) -> Result<Standing, StoreError> {
+        let id = order.order.as_str();
+        let found = self.0.wait(order_lists::find(&self.0.database(), &order.shop, id))?;
+        let unknown = || StoreError(format!("order {id} is not known"));
+        let found = found.ok_or_else(unknown)?;
+        let coupon = found.coupons.first().ok_or_else(unknown)?;
+        let share = |due, taken, parts| Share { due, taken, parts: u32::try_from(parts).unwrap() };
+        Ok(Standing {
+            points: share(coupon.due, coupon.taken, coupon.parts),
+            earned: share(found.earned.due, found.earned.taken, found.earned.parts),
+        })
     }
 
     async fn note_use(
@@ -165,6 +192,11 @@ impl Backend for OnDisk {
             coupons::Noted::Unknown | coupons::Noted::UsedTwice => Noted::Other,
         })
     }
+}
+
+fn refund(id: u64, pieces: i64, at: At) -> Refund {
+    let (id, goods) = (id.to_string(), Some(pieces));
+    Refund { id, amount: pieces, items: pieces, goods, lines: vec![], at }
 }
 
 /// In memory where there is such a folder: what is proved here is SQL, not the disk.

@@ -109,6 +109,23 @@ impl Demo {
         Ok(said)
     }
 
+    /// The till moves points by itself: grants what an order earned, or takes what is spent.
+    pub async fn at_till(
+        &self,
+        customer: &str,
+        points: i64,
+        reference: &str,
+    ) -> anyhow::Result<()> {
+        let config = std::fs::read_to_string(self.folder.path().join("kaeru.toml"))?;
+        let till = config.lines().find(|line| line.ends_with("/pos\""));
+        let till = till.and_then(|line| line.split('"').nth(1)).unwrap_or_default();
+        let way = if points > 0 { "add" } else { "deduct" };
+        let body = json!({"amount": points.abs(), "reason": "Order", "reference": reference});
+        let call = self.client.post(format!("{till}/customers/{customer}/points/{way}"));
+        call.bearer_auth("demo-pos-token").json(&body).send().await?.error_for_status()?;
+        Ok(())
+    }
+
     /// Sets the switchboard.
     pub async fn switch_put(&self, path: &str, body: Value) -> anyhow::Result<()> {
         let url = format!("{}/sandbox/api/{path}", self.base);

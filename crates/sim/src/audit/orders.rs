@@ -1,4 +1,5 @@
-//! What may come back with an order: each coupon's points once, each credit once, by whomever.
+//! What may come back with an order: each coupon's points once, each credit once, by whomever; in
+//! parts as at once.
 
 use super::{Auditor, Breach, Verdict, broken, must};
 use crate::diary::Word;
@@ -10,12 +11,20 @@ pub(super) struct Order {
     credit: i64,
     by_shopify: i64,
     by_kaeru: i64,
+    pieces: i64,
+    pub refunded: i64,
+    earned: i64,
     earned_taken: i64,
 }
 
 impl Order {
-    pub fn of(credit: i64) -> Self {
-        Self { credit, ..Self::default() }
+    pub fn of(credit: i64, pieces: i64, earned: i64) -> Self {
+        Self { credit, pieces, earned, ..Self::default() }
+    }
+
+    /// Of so many points, what may have come back by now: whatever the parts, as at once.
+    const fn allowed(&self, points: i64) -> i64 {
+        if self.cancelled { points } else { points * self.refunded / self.pieces }
     }
 }
 
@@ -25,8 +34,13 @@ pub(super) struct Reverting {
     pub order: u64,
     pub code: String,
     pub credit: bool,
+    pub points: i64,
     pub earned: i64,
     pub cancels: bool,
+    /// The order stands: a part of it.
+    pub refunds: bool,
+    /// Of the coupon and of what the order earned, what had been moved before.
+    pub before: (i64, i64),
 }
 
 impl Auditor {
@@ -37,22 +51,26 @@ impl Auditor {
         }
     }
 
-    pub(super) fn reverting(&mut self, flow: u128, asked: Reverting) -> Verdict {
+    pub(super) fn reverting(&mut self, flow: u128, mut asked: Reverting) -> Verdict {
         let again = self.flows.values().any(|other| {
-            other.word != Word::Failed
-                && other.reverts.as_ref().is_some_and(|of| of.order == asked.order)
+            let whole = |of: &&Reverting| of.order == asked.order && !of.refunds;
+            other.word != Word::Failed && other.reverts.as_ref().filter(whole).is_some()
         });
+        asked.before.1 = self.order(asked.order)?.earned_taken;
         must(!again, "I3", || format!("order {} is given back twice", asked.order))?;
         let code = asked.code.clone();
         let wish = self.wish(&code)?;
         must(wish.redeemed, "I2", || format!("{code} comes back, and no order used it"))?;
+        asked.before.0 = wish.reverted;
         self.open(flow, &code, None, Some(asked))
     }
 
-    /// Nothing moves for an order that is still to be cancelled.
+    /// Nothing moves for an order that is still to be cancelled, and of which nothing was refunded.
     fn may_move(&mut self, order: u64) -> Verdict {
-        let cancelled = self.order(order)?.cancelled;
-        must(cancelled, "I7", || format!("order {order} lives, and its things come back"))
+        let of = self.order(order)?;
+        must(of.cancelled || of.refunded > 0, "I7", || {
+            format!("order {order} lives, and its things come back")
+        })
     }
 
     /// `of_order`: a reference without its first word.
@@ -71,17 +89,24 @@ impl Auditor {
             return broken("I2", format!("ORDER-{of_order} is no reference"));
         };
         self.may_move(order)?;
+        let what = what.split('/').next().unwrap_or(what);
+        let books = self.order(order)?;
         if what == "EARNED" {
-            let books = self.order(order)?;
             books.earned_taken -= points;
-            let once = books.earned_taken == -points && points < 0;
-            return must(once, "I3", || format!("what order {order} earned was taken twice"));
+            let (taken, most) = (books.earned_taken, books.allowed(books.earned));
+            let once = points < 0 && taken <= most;
+            return must(once, "I3", || {
+                format!("order {order}: {taken} of what it earned were taken, {most} may be")
+            });
         }
+        let wish = self.wishes.get(what).map_or(0, |wish| wish.points);
+        let most = self.order(order)?.allowed(wish);
         let wish = self.wish(what)?;
-        wish.reverted += 1;
-        must(wish.reverted == 1, "I3", || format!("{what} came back with its order twice"))?;
+        wish.reverted += points;
+        let back = wish.reverted;
+        must(back <= most, "I3", || format!("{back} of {what} came back, {most} may"))?;
         must(wish.refunds == 0, "I3", || format!("{what} was refunded, and came back again"))?;
-        let as_asked = (wish.customer, wish.points) == (customer, points) && wish.deductions == 1;
+        let as_asked = wish.customer == customer && points > 0 && wish.deductions == 1;
         must(as_asked, "I1", || format!("{what}: {points} of customer {customer} came back"))
     }
 
@@ -96,16 +121,20 @@ impl Auditor {
         must(back <= paid, "I3", || {
             format!("{back} of order {order} came back, {paid} were paid with credit")
         })?;
-        if by_shopify { Ok(()) } else { self.may_move(order) }
+        let cancelled = books.cancelled;
+        must(by_shopify || cancelled, "I7", || format!("order {order} lives, its credit is back"))
     }
 
     /// Somebody is told how a reversal ended.
     pub(super) fn reverted(&mut self, asked: &Reverting, done: bool) -> Verdict {
         let points_back = self.wish(&asked.code)?.reverted;
+        let whole = self.wish(&asked.code)?.points;
+        let (points, earned) = asked.before;
         let number = asked.order;
         let order = self.order(number)?;
         if !done {
-            let nothing = points_back == 0 && order.by_kaeru == 0 && order.earned_taken == 0;
+            let before = (points_back, order.earned_taken) == asked.before;
+            let nothing = before && order.by_kaeru == 0;
             must(asked.cancels, "I7", || format!("order {number}: failed without a cause"))?;
             return must(nothing, "I7", || format!("order {number}: failed, and things moved"));
         }
@@ -113,29 +142,45 @@ impl Auditor {
         must(!asked.credit || back == order.credit, "I7", || {
             format!("order {number} is done, and only {back} of {} is back", order.credit)
         })?;
-        must(points_back == 1, "I7", || format!("order {number} is done without its points"))
+        let taken = order.earned_taken - earned;
+        must(taken == 0 || taken == asked.earned, "I7", || {
+            format!("order {number}: {taken} of what it earned were taken, not {}", asked.earned)
+        })?;
+        let all = asked.refunds || points_back == whole;
+        must(all && points_back == points + asked.points, "I7", || {
+            format!("order {number} is done, and {points_back} of its {whole} points are back")
+        })
+    }
+
+    /// Refunded in parts is refunded at once: nothing more, and nothing less.
+    pub(super) fn nothing_due(&mut self, order: u64, code: &str) -> Verdict {
+        let points = self.wish(code)?.points;
+        let due = self.order(order)?.allowed(points);
+        let back = self.wish(code)?.reverted;
+        must(back == due, "I2", || {
+            format!("{back} of {code} came back in parts, at once it were {due}")
+        })
     }
 
     /// At the end: nothing came back that nobody promised.
     pub(super) fn orders_agree(&self) -> Verdict {
         for (number, order) in &self.orders {
-            let promised = self.flows.values().find_map(|flow| {
-                let asked = flow.reverts.as_ref().filter(|asked| asked.order == *number)?;
-                (flow.word == Word::Done).then_some(asked)
-            });
-            let earned = promised.map_or(0, |asked| asked.earned);
-            let taken = order.earned_taken == 0 || order.earned_taken == earned;
+            let promised = || {
+                let done = self.flows.values().filter(|flow| flow.word == Word::Done);
+                done.filter_map(|flow| flow.reverts.as_ref()).filter(|of| of.order == *number)
+            };
+            let earned: i64 = promised().map(|asked| asked.earned).sum();
+            let taken = order.earned_taken <= earned;
             must(taken, "I2", || format!("order {number}: {} taken back", order.earned_taken))?;
-            let credit = order.by_kaeru == 0 || promised.is_some_and(|asked| asked.credit);
+            let credit = order.by_kaeru == 0 || promised().any(|asked| asked.credit);
             must(credit, "I2", || format!("order {number}: credit that nobody promised"))?;
         }
         for (code, wish) in &self.wishes {
-            let promised = self.flows.values().any(|flow| {
-                let asked = flow.reverts.as_ref();
-                asked.is_some_and(|of| of.code == *code) && flow.word == Word::Done
-            });
-            must(wish.reverted == u32::from(promised), "I2", || {
-                format!("{code} came back {} times with its order", wish.reverted)
+            let done = self.flows.values().filter(|flow| flow.word == Word::Done);
+            let asked = done.filter_map(|flow| flow.reverts.as_ref());
+            let promised: i64 = asked.filter(|of| of.code == *code).map(|of| of.points).sum();
+            must(wish.reverted == promised, "I2", || {
+                format!("{} of {code} came back with its order", wish.reverted)
             })?;
         }
         Ok(())

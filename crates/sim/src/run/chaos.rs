@@ -115,6 +115,9 @@ impl Run {
         if chance.one_in(swarm.reversals) {
             self.revert();
         }
+        if chance.one_in(swarm.refunds) {
+            self.refund();
+        }
         if chance.one_in(40) {
             self.staff_decide(true);
         }
@@ -184,21 +187,41 @@ impl Run {
         }
     }
 
+    fn some_order(&self) -> Option<Placed> {
+        let orders = self.office.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        (!orders.is_empty()).then(|| orders[self.shared.chance.index(orders.len())].clone())
+    }
+
+    /// Somebody refunds some of an order at Shopify.
+    pub(crate) fn refund(&mut self) {
+        if let Some(placed) = self.some_order() {
+            let books = &mut *self.world.books();
+            books.orders.work(&self.shared);
+            books.orders.refund(&self.shared, placed.order);
+        }
+    }
+
+    /// Of every order that stands, what its refunds make due.
+    pub(super) fn give_what_is_due(&mut self) {
+        let orders = self.office.orders.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for placed in orders {
+            self.keys += 1;
+            let key = format!("due-{}", self.keys);
+            let replica = self.any_replica();
+            let desk = self.desk(replica);
+            self.spawn(replica, desk.revert(placed, key, true));
+        }
+    }
+
     /// Staff give an order's things back, whatever has become of it; some press twice.
     pub(crate) fn revert(&mut self) {
-        let placed = {
-            let orders = self.office.orders.lock().unwrap_or_else(PoisonError::into_inner);
-            if orders.is_empty() {
-                return;
-            }
-            orders[self.shared.chance.index(orders.len())].clone()
-        };
+        let Some(placed) = self.some_order() else { return };
         self.keys += 1;
         let key = format!("revert-{}", self.keys);
         for _ in 0..self.shared.chance.one_of(&[1, 1, 2]) {
             let replica = self.any_replica();
             let desk = self.desk(replica);
-            self.spawn(replica, desk.revert(placed.clone(), key.clone()));
+            self.spawn(replica, desk.revert(placed.clone(), key.clone(), false));
         }
     }
 

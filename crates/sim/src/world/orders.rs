@@ -11,6 +11,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 /// An order's credit is its number times this, and a half: parts of it stay with the same number.
 pub const SPACE: i64 = 1_000;
+/// How many pieces an order has: no coupon's points can be divided by them.
+const PIECES: [i64; 3] = [3, 7, 11];
+/// What some orders earn.
+const EARNED: i64 = 30;
 /// How long Shopify takes to cancel an order, in seconds.
 const JOB_S: [u64; 4] = [0, 1, 3, 90];
 /// How long after that it gives store credit back by itself, in seconds.
@@ -18,11 +22,16 @@ const REVERT_S: [u64; 3] = [0, 2, 20];
 /// For so long after the cancellation Shopify's own reverts are waited for.
 pub const REVERTS_WITHIN: Duration = Duration::from_secs(40);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Order {
     pub customer: u64,
     /// Paid with store credit, in minor units; the payment has the order's number.
     pub credit: i64,
+    pub pieces: i64,
+    /// Pieces of each refund, oldest first.
+    pub refunds: Vec<i64>,
+    /// Points that the till granted for it.
+    pub earned: i64,
     pub cancelled: bool,
     pub cancelled_at: At,
     /// Shopify is cancelling it: until when, and whether it will come to that.
@@ -49,13 +58,24 @@ fn number(order: &OrderId) -> u64 {
     order.as_str().parse().unwrap_or(0)
 }
 
+impl Order {
+    pub fn refunded(&self) -> i64 {
+        self.refunds.iter().sum()
+    }
+}
+
 impl OrderBooks {
     pub fn place(&mut self, shared: &Shared, order: u64, customer: u64, credit: bool) {
         let credit = if credit { i64::try_from(order).unwrap_or(0) * SPACE + SPACE / 2 } else { 0 };
+        let pieces = shared.chance.one_of(&PIECES);
+        let earned = if order.is_multiple_of(3) { EARNED } else { 0 };
         let by_itself = shared.chance.one_of(&[0, 0, credit, credit.min(100)]);
         let placed = Order {
             customer,
             credit,
+            pieces,
+            refunds: vec![],
+            earned,
             cancelled: false,
             cancelled_at: At(0),
             job: None,
@@ -64,7 +84,20 @@ impl OrderBooks {
             reverted: 0,
         };
         self.orders.insert(order, placed);
-        shared.note(Entry::Ordered { order, customer, credit });
+        shared.note(Entry::Ordered { order, customer, credit, pieces, earned });
+    }
+
+    /// Some of the pieces that are left are refunded, while the order stands.
+    pub fn refund(&mut self, shared: &Shared, order: u64) {
+        let Some(found) = self.orders.get_mut(&order) else { return };
+        let left = found.pieces - found.refunded();
+        if found.cancelled || left == 0 {
+            return;
+        }
+        let most = u64::try_from(left).unwrap_or(1);
+        let pieces = 1 + i64::try_from(shared.chance.below(most)).unwrap_or(0);
+        found.refunds.push(pieces);
+        shared.note(Entry::Refunded { order, pieces });
     }
 
     pub fn begin_job(&mut self, shared: &Shared, order: u64) {

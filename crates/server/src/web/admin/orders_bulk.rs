@@ -220,6 +220,6 @@ pub async fn for_real(app: &App, trial: &Job) -> Result<Asked, ApiError> {
     }
     let cancel = reason.map(|reason| Cancel { reason, restock, note, here: false });
     let Choice { points, credits, extend_to } = choice;
-    let choice = RevertChoice { points, credits, extend_to };
+    let choice = RevertChoice { points, credits, extend_to, ..RevertChoice::default() };
     Ok(Asked { orders, cancel, choice, notify, dry_run: false })
 }

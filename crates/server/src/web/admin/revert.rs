@@ -4,6 +4,7 @@
 use super::{Page, forms, orders, page::Said, show};
 use crate::{
     app::App,
+    reversals,
     web::{
         api::{
             coupon::MayBody,
@@ -20,7 +21,7 @@ use axum::{
 };
 use domain::{Act, flow::Told, reversal::Why};
 use serde::Deserialize;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// What either form sends.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -37,11 +38,72 @@ pub struct Sent {
     #[serde(default)]
     restock: String,
     #[serde(default)]
+    keep_earned: String,
+    #[serde(default)]
     notify: String,
     #[serde(default)]
     extend_to: String,
     #[serde(default)]
     note: String,
+    /// `extend.LOT`: until when that lot is to be good.
+    #[serde(flatten)]
+    others: BTreeMap<String, String>,
+}
+
+/// The name of a lot's field begins so.
+const EXTEND: &str = "extend.";
+
+impl Sent {
+    /// Each lot that is to be extended, and until when.
+    fn extend(&self) -> BTreeMap<String, String> {
+        let lot = |(name, until): (&String, &String)| {
+            let until = until.trim();
+            let lot = name.strip_prefix(EXTEND).filter(|_| !until.is_empty())?;
+            Some((lot.to_owned(), until.to_owned()))
+        };
+        self.others.iter().filter_map(lot).collect()
+    }
+}
+
+/// Something that comes back with a date of its own.
+struct Lot {
+    /// The name of its field; `None` where nothing of it is left to come back.
+    field: Option<String>,
+    name: String,
+    amount: String,
+    /// Its own date, and whether that is past.
+    original: Option<String>,
+    expired: bool,
+    /// What Shopify has given back of it by itself.
+    by_shopify: Option<String>,
+    until: String,
+}
+
+fn lots(page: &Page, detail: &OrderDetail, way: &str, sent: &Sent) -> Vec<Lot> {
+    let lot = |key: &str, open: bool, expiry: &order::ExpiryBody| {
+        let field = format!("{EXTEND}{key}");
+        Lot {
+            until: sent.others.get(&field).cloned().unwrap_or_default(),
+            field: open.then_some(field),
+            name: key.to_owned(),
+            amount: String::new(),
+            original: expiry.original.as_deref().map(|at| page.day_of(at)),
+            expired: expiry.expired,
+            by_shopify: None,
+        }
+    };
+    let some = |amount: &str| amount.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
+    let coupon = |of: &order::AppliedCoupon| {
+        let points = if way == "cancel" { of.points_open } else { of.points_due };
+        Lot { amount: page.points(&points), ..lot(&of.code, points > 0, &of.expiry) }
+    };
+    let credit = |of: &order::AppliedCredit| Lot {
+        name: page.t("order-credit"),
+        amount: page.money(&of.open),
+        by_shopify: some(&of.by_shopify.amount).then(|| page.money(&of.by_shopify)),
+        ..lot(&of.payment, some(&of.open.amount), &of.expiry)
+    };
+    detail.coupons.iter().map(coupon).chain(detail.credits.iter().map(credit)).collect()
 }
 
 #[derive(Template)]
@@ -59,8 +121,10 @@ struct RevertPage {
     points: String,
     /// The order stands: «3 of 5 items refunded: 300 of 500 points due».
     refunded: Option<String>,
-    /// What can still come back, credit by credit.
-    credits: Vec<String>,
+    /// What the order earned and loses.
+    earned: Option<String>,
+    /// What paid for the order, each with its own date.
+    lots: Vec<Lot>,
     reasons: Vec<(&'static str, String, bool)>,
     sent: Sent,
     problem: Option<Said>,
@@ -87,13 +151,18 @@ fn form(
         _ => of.points_due,
     };
     let open_points: i64 = detail.coupons.iter().map(of_coupon).sum();
+    let goes = |of: &order::EarnedBody| match way {
+        "cancel" => of.points - of.taken_back,
+        _ => of.due,
+    };
+    let earned = detail.earned.as_ref().map(goes).filter(|points| *points > 0);
+    let earned = earned.map(|points| page.points(&points));
     let refunded = super::order::refunded(&page, &detail).filter(|_| way != "cancel");
     let reason = |why: Why| {
         let name = why.as_str();
         (name, page.t(&format!("order-reason-{name}")), sent.reason == name)
     };
     let customer = orders::buyer(&page, &detail.order);
-    let named = |of: &order::AppliedCredit| page.money(&of.open);
     show(&RevertPage {
         title: page.t(&format!("order-{way}")),
         back: orders::place(&detail.order.id),
@@ -101,8 +170,9 @@ fn form(
         recorded: page.with("act-recorded", &[("name", &page.name)]),
         points: page.with("order-choose-points", &[("points", &page.points(&open_points))]),
         customer,
+        earned: earned.map(|points| page.with("order-earned-goes", &[("points", &points)])),
         refunded,
-        credits: detail.credits.iter().map(named).collect(),
+        lots: lots(&page, &detail, way, &sent),
         reasons: if way == "cancel" { Why::ALL.map(reason).to_vec() } else { vec![] },
         open: *allowed,
         problem: problem.or_else(|| objection.as_ref().map(said)),
@@ -113,8 +183,16 @@ fn form(
     })
 }
 
-async fn ask(app: &App, page: Page, id: &str, way: &'static str) -> Result<Response, ApiError> {
+async fn ask(
+    app: &Arc<App>,
+    page: Page,
+    id: &str,
+    way: &'static str,
+) -> Result<Response, ApiError> {
     page.staff.may(Act::Cancel)?;
+    if let Err(error) = reversals::refresh(app, page.staff.shop(app)?, id).await {
+        tracing::debug!(%error, "the dialog shows what is known");
+    }
     let detail = order::read(app, &page.staff, id).await?;
     let on = || "on".to_owned();
     let sent = Sent {
@@ -158,24 +236,29 @@ async fn carry_out(
         &sent.points,
         &sent.credits,
         &sent.restock,
+        &sent.keep_earned,
         &sent.notify,
         &sent.extend_to,
         &sent.note,
     ];
+    let extend = sent.extend();
+    let lots = extend.iter().flat_map(|(lot, until)| [lot.as_str(), until.as_str()]);
+    let said: Vec<_> = said.into_iter().chain(lots).collect();
     let request = forms::request(&sent.key, id, &said)?;
     let (points, credits) = (sent.points == "on", sent.credits == "on");
+    let keep_earned = sent.keep_earned == "on";
     let (extend_to, notify) = (Some(sent.extend_to.clone()), sent.notify == "on");
     let wish = if way == "cancel" {
         let wanted = CancelOrderRequest {
             reason: sent.reason.clone(),
             note: Some(sent.note.clone()),
             restock: sent.restock == "on",
-            revert: RevertChoice { points, credits, extend_to },
+            revert: RevertChoice { points, credits, keep_earned, extend_to, extend },
             notify,
         };
         revert::cancel_wish(app, &page.staff, &wanted, Some(request))?
     } else {
-        let wanted = RevertRequest { points, credits, extend_to, notify };
+        let wanted = RevertRequest { points, credits, keep_earned, extend_to, extend, notify };
         revert::revert_wish(app, &page.staff, &wanted, Some(request))?
     };
     let flow = match revert::carry_out(app, &page.staff, id, wish).await? {

@@ -81,6 +81,16 @@ pub struct AppliedCredit {
     pub expiry: ExpiryBody,
 }
 
+/// What the order earned, in points.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct EarnedBody {
+    pub points: i64,
+    /// What was taken back.
+    pub taken_back: i64,
+    /// What goes now with what comes back; it stays where the balance does not hold it.
+    pub due: i64,
+}
+
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct OrderRefundBody {
     pub amount: MoneyBody,
@@ -114,6 +124,8 @@ pub struct OrderDetail {
     pub order: OrderItem,
     pub coupons: Vec<AppliedCoupon>,
     pub credits: Vec<AppliedCredit>,
+    /// Absent where the shop lets it stay, or nothing is known of it.
+    pub earned: Option<EarnedBody>,
     /// False while Shopify has not told what it has given back of the credits since the last
     /// change.
     pub credits_known: bool,
@@ -174,6 +186,11 @@ pub async fn read(app: &App, staff: &Staff, id: &str) -> Result<OrderDetail, Api
         partial_refunds: staff.shop(app)?.reversals.partial_refunds.as_str(),
         coupons: found.coupons.iter().map(|coupon| applied(coupon, cancelled, now)).collect(),
         credits: found.credits.iter().map(|credit| paid(credit, now)).collect(),
+        earned: found.earned.points.map(|points| EarnedBody {
+            points,
+            taken_back: found.earned.back,
+            due: reversals::earned::open(&found, !cancelled),
+        }),
         credits_known: found.credits_known,
         refunds: found.refunds.iter().map(refund).collect(),
         reversals: rows.iter().filter_map(|row| shown(row, staff.language)).collect(),
@@ -227,9 +244,11 @@ fn actions(found: &Found, staff: &Staff) -> OrderActions {
         problem => MayBody { allowed: problem.is_none(), problem },
     };
     let cancelled = reversals::is_cancelled(found);
-    let due = found.coupons.iter().any(|coupon| reversals::due_points(coupon) > 0);
+    let due = found.coupons.iter().any(|coupon| reversals::due_points(coupon) > 0)
+        || reversals::earned::open(found, true) > 0;
     let open = found.coupons.iter().any(|coupon| reversals::open_points(coupon) > 0)
-        || found.credits.iter().any(|credit| reversals::open_credit(credit) > 0);
+        || found.credits.iter().any(|credit| reversals::open_credit(credit) > 0)
+        || reversals::earned::open(found, false) > 0;
     let revert = match (cancelled, open) {
         (false, _) if due => None,
         (false, _) => Some("order-not-cancelled"),

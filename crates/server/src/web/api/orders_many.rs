@@ -134,7 +134,7 @@ impl CancelOrdersRequest {
 impl From<RevertOrdersRequest> for Asked {
     fn from(said: RevertOrdersRequest) -> Self {
         let RevertOrdersRequest { orders, points, credits, extend_to, notify, dry_run } = said;
-        let choice = RevertChoice { points, credits, extend_to };
+        let choice = RevertChoice { points, credits, extend_to, ..RevertChoice::default() };
         Self { orders, cancel: None, choice, notify, dry_run }
     }
 }
@@ -247,7 +247,11 @@ fn subjects(app: &App, staff: &Staff, orders: Vec<OrderRow>) -> Result<Vec<Subje
         let (id, own) = match order {
             OrderRow::Id(id) => (id, None),
             OrderRow::Chosen(ChosenOrder { id, points, credits, extend_to }) => {
-                let own = choice(app, staff, &RevertChoice { points, credits, extend_to })?;
+                let own = choice(
+                    app,
+                    staff,
+                    &RevertChoice { points, credits, extend_to, ..RevertChoice::default() },
+                )?;
                 (id, Some(own))
             }
         };

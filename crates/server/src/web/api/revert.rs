@@ -7,7 +7,7 @@ use crate::{
     app::App,
     approvals::{self, Met, Who},
     reversals::Wish,
-    store::approvals::Approval,
+    store::{approvals::Approval, order_lists},
     web::{
         auth_staff::Staff,
         body::Body,
@@ -28,7 +28,7 @@ use domain::{
 };
 use engine::store::Request;
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 use utoipa::ToSchema;
 
 /// A note may be so long; Shopify keeps the first 255 characters.
@@ -47,10 +47,16 @@ pub struct RevertRequest {
     /// Whether store credit comes back.
     #[serde(default = "yes")]
     pub credits: bool,
+    /// What the order earned stays with the customer, where the shop's policy would take it back.
+    #[serde(default)]
+    pub keep_earned: bool,
     /// Until when what comes back is to be good: a day in the shop's time zone, or a moment.
     #[serde(default)]
     #[schema(example = "2027-03-31")]
     pub extend_to: Option<String>,
+    /// The same lot by lot, before that: by a coupon's code, or a payment's number.
+    #[serde(default)]
+    pub extend: BTreeMap<String, String>,
     /// Whether the customer is written to.
     #[serde(default)]
     pub notify: bool,
@@ -65,7 +71,11 @@ pub struct RevertChoice {
     #[serde(default)]
     pub credits: bool,
     #[serde(default)]
+    pub keep_earned: bool,
+    #[serde(default)]
     pub extend_to: Option<String>,
+    #[serde(default)]
+    pub extend: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -115,6 +125,21 @@ pub fn extended(app: &App, staff: &Staff, text: Option<&String>) -> Result<Optio
         return Err(ApiError::invalid("extend_to: this date is past".to_owned()));
     }
     Ok(Some(end))
+}
+
+/// The same of each lot; blank ones keep their own date.
+fn extended_each(
+    app: &App,
+    staff: &Staff,
+    lots: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, At>, ApiError> {
+    let mut each = BTreeMap::new();
+    for (lot, text) in lots {
+        if let Some(end) = extended(app, staff, Some(text))? {
+            each.insert(lot.clone(), end);
+        }
+    }
+    Ok(each)
 }
 
 #[utoipa::path(post, path = "/admin/api/v1/orders/{id}/revert", tag = "staff",
@@ -176,7 +201,9 @@ pub fn revert_wish(
     Ok(Wish {
         points: said.points,
         credits: said.credits,
+        keep_earned: said.keep_earned,
         extend_to: extended(app, staff, said.extend_to.as_ref())?,
+        extend: extended_each(app, staff, &said.extend)?,
         notify: said.notify,
         request,
         ..Wish::of(staff.actor())
@@ -193,11 +220,13 @@ pub fn cancel_wish(
     said: &CancelOrderRequest,
     request: Option<Request>,
 ) -> Result<Wish, ApiError> {
-    let RevertChoice { points, credits, extend_to } = &said.revert;
+    let RevertChoice { points, credits, keep_earned, extend_to, extend } = &said.revert;
     Ok(Wish {
         points: *points,
         credits: *credits,
+        keep_earned: *keep_earned,
         extend_to: extended(app, staff, extend_to.as_ref())?,
+        extend: extended_each(app, staff, extend)?,
         notify: said.notify,
         cancel: Some(said.check()?),
         request,
@@ -220,8 +249,20 @@ pub async fn carry_out(
     order: &str,
     wish: Wish,
 ) -> Result<Came, ApiError> {
+    let shop = staff.shop(app)?;
+    if !wish.extend.is_empty() {
+        let found = order_lists::find(&app.database, &shop.id, order).await?;
+        let found = found.ok_or_else(ApiError::not_found)?;
+        let has = |lot: &&String| {
+            found.coupons.iter().any(|of| of.code == **lot)
+                || found.credits.iter().any(|of| of.payment.to_string() == **lot)
+        };
+        if let Some(lot) = wish.extend.keys().find(|lot| !has(lot)) {
+            return Err(ApiError::invalid(format!("extend: {lot} did not pay for this order")));
+        }
+    }
     let who = Who { role: Some(staff.role()), origin: staff.origin.clone() };
-    let begun = match approvals::meet(app, staff.shop(app)?, order, wish, who).await? {
+    let begun = match approvals::meet(app, shop, order, wish, who).await? {
         Met::Begun(begun) => begun,
         Met::Waits(approval) => return Ok(Came::Waits(approval)),
     };
