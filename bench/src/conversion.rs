@@ -11,7 +11,7 @@ use crate::load::{self, Report, Target};
 use crate::metrics::{self, Commits};
 use crate::stand::Stand;
 use crate::stats::{Sorted, mib, ms, per_second};
-use crate::{books, disk, process};
+use crate::{books, disk, floor, process};
 
 /// What is left to do after the load must be done within this time.
 const DRAIN: Duration = Duration::from_secs(120);
@@ -58,6 +58,8 @@ pub struct Pair {
     pub clients: usize,
     pub kaeru: Figures,
     pub bare: Figures,
+    /// Per second, what the database alone does.
+    pub floor: f64,
 }
 
 impl Pair {
@@ -128,14 +130,20 @@ impl Run {
     }
 
     async fn pair(&mut self, clients: usize) -> Result<Pair> {
-        let (mut ours, mut floor) = (Turns::default(), Turns::default());
+        let (mut ours, mut bare) = (Turns::default(), Turns::default());
+        let mut floors = Vec::new();
         for _ in 0..self.rounds {
-            self.turn(Target::Bare, clients, &mut floor).await?;
+            self.turn(Target::Bare, clients, &mut bare).await?;
             self.turn(Target::Kaeru, clients, &mut ours).await?;
+            floors.push(self.floor(clients).await?);
         }
-        let pair = Pair { clients, kaeru: ours.figures(), bare: floor.figures() };
+        let floor = Sorted::of(floors.iter().map(|figures| figures.rate).collect()).median();
+        let cpu = Sorted::of(floors.iter().map(|figures| figures.cpu).collect()).median();
+        let pair = Pair { clients, kaeru: ours.figures(), bare: bare.figures(), floor };
         line("bare", clients, &pair.bare, None);
         line("kaeru", clients, &pair.kaeru, Some(pair.ratio()));
+        let (rate, cpu) = (per_second(floor), cpu.as_micros());
+        println!("       the same commits, bare: {rate}, {cpu} µs CPU of the client's side");
         let slowest = Sorted::of(std::mem::take(&mut ours.drained)).most();
         if slowest > Duration::from_secs(1) {
             println!("       what follows the answer was done {} after the load", ms(slowest));
@@ -143,8 +151,17 @@ impl Run {
         let sandbox = ours.sandbox.div_f64(ours.conversions.max(1) as f64);
         println!("       the sandbox took {} µs CPU per conversion", sandbox.as_micros());
         self.told.append(&mut ours.told);
-        self.told.append(&mut floor.told);
+        self.told.append(&mut bare.told);
         Ok(pair)
+    }
+
+    async fn floor(&self, clients: usize) -> Result<floor::Figures> {
+        let url = &self.stand.database;
+        if url.starts_with("postgres") {
+            floor::postgres(url, clients, self.measured).await
+        } else {
+            floor::sqlite(self.stand.folder(), clients, self.measured).await
+        }
     }
 
     async fn turn(&self, target: Target, clients: usize, turns: &mut Turns) -> Result<()> {

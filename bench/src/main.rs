@@ -14,6 +14,7 @@ mod children;
 mod clock;
 mod conversion;
 mod disk;
+mod floor;
 mod http;
 mod latency;
 mod list;

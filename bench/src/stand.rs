@@ -32,6 +32,8 @@ pub struct Stand {
     _postgres: Option<Postgres>,
     next_customer: AtomicU64,
     config: PathBuf,
+    /// Its URL.
+    pub database: String,
 }
 
 impl Stand {
@@ -70,6 +72,7 @@ impl Stand {
             _postgres: postgres,
             next_customer: AtomicU64::new(FIRST_CUSTOMER),
             config,
+            database,
         })
     }
 
