@@ -36,15 +36,15 @@ pub struct Figures {
 }
 
 /// What staff ask for: what it is, the address, and whether it is a search. `{deep}` is a page in
-/// the middle.
+/// the middle, `{code}` one of the codes, `{drawn}` its part that was drawn.
 const PAGES: [(&str, &str, bool); 11] = [
     ("first page", "limit=50", false),
     ("a page in the middle", "limit=50&cursor={deep}", false),
     ("unused", "limit=50&status=unused", false),
     ("cancelled", "limit=50&status=cancelled", false),
     ("one customer's", "limit=50&customer=5000042", false),
-    ("a whole code", "limit=50&q=M0004242-C00004242-500", true),
-    ("part of a code", "limit=50&q=C0000424", true),
+    ("a whole code", "limit=50&q={code}", true),
+    ("part of a code", "limit=50&q={drawn}", true),
     ("a member number", "limit=50&q=M0004242", true),
     ("a name", "limit=50&q=%E5%B1%B1%E7%94%B0%20%E5%A4%AA%E9%83%8E4242", true),
     ("part of a name", "limit=50&q=%E9%83%8E4242", true),
@@ -66,7 +66,8 @@ pub async fn run(options: &Options) -> Result<Vec<Figures>> {
 async fn at(coupons: u64) -> Result<Figures> {
     let stand = Stand::new(None).await?;
     stand.kaeru().await?.kill()?;
-    fill(&stand.folder().join("kaeru.db"), coupons).context("filling the database")?;
+    let code = fill(&stand.folder().join("kaeru.db"), coupons).context("filling the database")?;
+    let drawn = code.split('-').nth(1).context("a code has three parts")?;
     let kaeru = stand.kaeru().await?;
     let staff = staff::authorization(stand.config())?;
     let mut connection = Connection::open(kaeru.at).await?;
@@ -74,7 +75,9 @@ async fn at(coupons: u64) -> Result<Figures> {
     let mut figures = Figures { list: Duration::ZERO, search: Duration::ZERO };
     println!("{coupons} coupons");
     for (name, query, search) in PAGES {
-        let path = format!("/admin/api/v1/coupons?{}", query.replace("{deep}", &deep));
+        let query =
+            query.replace("{deep}", &deep).replace("{code}", &code).replace("{drawn}", drawn);
+        let path = format!("/admin/api/v1/coupons?{query}");
         let bytes = request("GET", &path, std::slice::from_ref(&staff), "");
         let (times, items) = ask(&mut connection, &bytes).await?;
         let p99 = times.percentile(99.0);
@@ -126,8 +129,22 @@ fn date(seconds: i64) -> Result<String> {
 /// One a minute from then on.
 const BEGAN_US: u64 = 1_600_000_000_000_000;
 
+/// Six signs of the codes' alphabet, another six for each coupon: 161,803,391 has no divisor in
+/// common with 25^6.
+fn drawn() -> String {
+    let sign = |place: u32| {
+        let worth = 25_u64.pow(place);
+        format!(
+            "substr('34679ACDEFGHJKMNPQRTUVWXY', \
+             1 + i * 161803391 % 244140625 / {worth} % 25, 1)"
+        )
+    };
+    (0..6).map(sign).collect::<Vec<_>>().join(" || ")
+}
+
 /// Coupons as years of conversions leave them: written beside the service, which would take hours.
-fn fill(path: &std::path::Path, coupons: u64) -> Result<()> {
+/// Tells one of the codes.
+fn fill(path: &std::path::Path, coupons: u64) -> Result<String> {
     let database = Database::open(path)?;
     database.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL;")?;
     let numbers = format!(
@@ -137,7 +154,7 @@ fn fill(path: &std::path::Path, coupons: u64) -> Result<()> {
         "BEGIN;
          {numbers} INSERT INTO coupon (shop, code, flow, customer, member_no, points, amount,
            currency, status, node, created_at, expires_at, ended_at)
-         SELECT 'main', printf('M%07d-C%08d-500', i % 50000, i), randomblob(16),
+         SELECT 'main', printf('M%07d-%s-500', i % 50000, {drawn}), randomblob(16),
            5000000 + i % 50000, printf('M%07d', i % 50000), 500, 500, 'JPY',
            CASE i % 10 WHEN 0 THEN 'cancelled' WHEN 1 THEN 'active' WHEN 2 THEN 'expired'
              ELSE 'used' END,
@@ -154,7 +171,10 @@ fn fill(path: &std::path::Path, coupons: u64) -> Result<()> {
            SELECT name_key, shop, id FROM customer;
          COMMIT;
          ANALYZE;
-         PRAGMA wal_checkpoint(TRUNCATE);"
+         PRAGMA wal_checkpoint(TRUNCATE);",
+        drawn = drawn()
     ))?;
-    Ok(())
+    let newest = BEGAN_US + 4_242 * 60_000_000;
+    let sql = "SELECT code FROM coupon WHERE shop = 'main' AND created_at = ?1";
+    Ok(database.query_row(sql, [i64::try_from(newest)?], |row| row.get(0))?)
 }

@@ -6,7 +6,8 @@ use domain::{CustomerId, Role, ShopId};
 use engine::ports::Clock;
 use server::{
     app::App, approvals, bell, clock::SystemClock, config::Config, expiry, ids, jobs, mail, orders,
-    points, reconcile, sealer, signals, store::Database, telemetry, web, webhooks, worker,
+    points, reconcile, sealer, searchable, signals, store::Database, telemetry, web, webhooks,
+    worker,
 };
 use std::{
     future::Future,
@@ -70,6 +71,7 @@ async fn until_stopped(
     let approvals = tokio::spawn(approvals::run(Arc::clone(&app)));
     tokio::spawn(signals::run(Arc::clone(&app)));
     tokio::spawn(reconcile::run::run(Arc::clone(&app)));
+    tokio::spawn(searchable::run(Arc::clone(&app)));
     let stopping = Arc::clone(&app);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let graceful = axum::serve(listener, service).with_graceful_shutdown(async move {

@@ -26,6 +26,7 @@ pub mod reconcile;
 pub mod remembered;
 pub mod reversals;
 pub mod sealer;
+pub mod searchable;
 pub mod secrets;
 pub mod shopify;
 pub mod signals;

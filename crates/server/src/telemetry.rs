@@ -3,8 +3,9 @@
 use anyhow::Context;
 use domain::ShopId;
 use engine::store::{Event, Row};
+use metrics::{Counter, Histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use std::{io::IsTerminal, time::Duration};
+use std::{cell::RefCell, io::IsTerminal, time::Duration};
 use tracing_subscriber::EnvFilter;
 
 /// Upper bounds in seconds: a local commit to a till that takes its time.
@@ -38,8 +39,7 @@ pub fn committed(row: &Row, event: &Event) {
     let state = row.flow.state_name();
     let flow = row.id;
     let detail = event.detail.as_deref().unwrap_or_default();
-    metrics::counter!("kaeru_flow_events_total", "kind" => row.flow.kind(), "event" => event.name)
-        .increment(1);
+    COUNTED.with_borrow_mut(|counted| counted.event(row.flow.kind(), event.name).increment(1));
     match event.name {
         "accepted" | "created" | "recorded" | "waits" | "killed" | "unused" => {
             tracing::debug!(%flow, shop = %row.shop(), event = event.name, state, detail, "step");
@@ -54,11 +54,44 @@ pub fn committed(row: &Row, event: &Event) {
 }
 
 pub fn performed(shop: &ShopId, effect: &'static str, outcome: &'static str, took: Duration) {
-    metrics::histogram!(
-        "kaeru_step_seconds",
-        "shop" => shop.as_str().to_owned(),
-        "effect" => effect,
-        "outcome" => outcome
-    )
-    .record(took.as_secs_f64());
+    COUNTED.with_borrow_mut(|counted| {
+        counted.step(shop, effect, outcome).record(took.as_secs_f64());
+    });
+}
+
+thread_local! {
+    static COUNTED: RefCell<Counted> = RefCell::default();
+}
+
+/// Counters that this thread has used: the registry takes several times as long to find one.
+/// There are a few dozen of them.
+#[derive(Default)]
+struct Counted {
+    events: Vec<(&'static str, &'static str, Counter)>,
+    steps: Vec<(ShopId, &'static str, &'static str, Histogram)>,
+}
+
+impl Counted {
+    fn event(&mut self, kind: &'static str, event: &'static str) -> &Counter {
+        let known = self.events.iter().position(|of| (of.0, of.1) == (kind, event));
+        let place = known.unwrap_or_else(|| {
+            let name = "kaeru_flow_events_total";
+            let counter = metrics::counter!(name, "kind" => kind, "event" => event);
+            self.events.push((kind, event, counter));
+            self.events.len() - 1
+        });
+        &self.events[place].2
+    }
+
+    fn step(&mut self, shop: &ShopId, effect: &'static str, outcome: &'static str) -> &Histogram {
+        let found =
+            |of: &(ShopId, &str, &str, Histogram)| (&of.0, of.1, of.2) == (shop, effect, outcome);
+        let place = self.steps.iter().position(found).unwrap_or_else(|| {
+            let histogram = metrics::histogram!("kaeru_step_seconds",
+                "shop" => shop.as_str().to_owned(), "effect" => effect, "outcome" => outcome);
+            self.steps.push((shop.clone(), effect, outcome, histogram));
+            self.steps.len() - 1
+        });
+        &self.steps[place].3
+    }
 }

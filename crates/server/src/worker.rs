@@ -54,6 +54,9 @@ async fn look_around(app: &App, id: &str) -> Result<(), engine::store::StoreErro
 pub async fn run(app: Arc<App>) {
     let claimed = TaskTracker::new();
     while !app.stopping.load(Ordering::Relaxed) {
+        if let Err(error) = app.database.reclaim().await {
+            tracing::error!(%error, "cannot take over what was left; trying on");
+        }
         let room = MOST.saturating_sub(claimed.len());
         let pause = claim(&app, &claimed, room).await.unwrap_or_else(|error| {
             tracing::error!(%error, "cannot claim flows; trying on");

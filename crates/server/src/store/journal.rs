@@ -1,14 +1,14 @@
 //! The journal: how flows begin, move and are claimed, each as one transaction.
 
+mod audited;
+
 use super::{
     Database, audit, facts, placing, reversals, rows, sql,
-    tx::{DbError, Dialect, End, Line, Statement, Tx, Value, Work, number, values},
+    tx::{DbError, Dialect, End, Line, Ran, Statement, Tx, Value, Work, number, values},
 };
 use async_trait::async_trait;
-use domain::{
-    Actor, At, Code, CustomerId, Flow, FlowId, Points, Problem, ShopId, coupon::Status, ending,
-    hold,
-};
+use audited::audited;
+use domain::{At, Code, CustomerId, Flow, FlowId, Points, Problem, ShopId, coupon::Status};
 use engine::store::{Begun, Commit, Committed, Guard, Request, Row, Start, Store, StoreError};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -164,19 +164,17 @@ impl Work for Begin {
 
     async fn run<T: Tx>(&self, tx: &mut T) -> Result<End<Begun>, DbError> {
         let start = &self.0;
-        let (shop, customer) = (start.flow.shop().as_str(), number(start.flow.customer().0)?);
-        if let Some(request) = &start.request {
-            let values = values![shop, customer, request.key.as_str()];
-            if let Some(line) = tx.row(sql::BY_KEY, &values).await? {
-                let (row, fingerprint) = rows::read(&line)?;
-                let same_request = fingerprint == request.fingerprint;
-                return Ok(End::RollBack(Begun::Known { row, same_request }));
-            }
+        let written = Written::of(start)?;
+        if let Guard::Reserve { daily_limit, balance } = &start.guard {
+            return reserve(tx, start, &written, *daily_limit, *balance).await;
+        }
+        if let Some(by_key) = by_key(start)?
+            && let Some(line) = tx.row(by_key.sql, &by_key.values).await?
+        {
+            return known(start, &line);
         }
         let refused = match &start.guard {
-            Guard::Reserve { daily_limit, balance } => {
-                reserve(tx, start, *daily_limit, *balance).await?
-            }
+            Guard::Reserve { .. } => None,
             Guard::Take { from, to } => take(tx, start, from, *to).await?,
             Guard::Place => match start.flow.placing() {
                 Some(flow) => placing::take(tx, start.id, flow, start.now).await?,
@@ -190,16 +188,35 @@ impl Work for Begin {
         if let Some(refused) = refused {
             return Ok(End::RollBack(refused));
         }
-        let (terms, body) = (rows::terms(&start.flow)?, rows::body(&start.flow)?);
+        tx.run(&written.statements(start)?).await?;
+        Ok(End::Commit(started(start)))
+    }
+}
+
+/// What a new flow's rows say beside what it was started with.
+struct Written {
+    body: String,
+    terms: String,
+    act: audit::Entry,
+}
+
+impl Written {
+    fn of(start: &Start) -> Result<Self, DbError> {
+        let (body, terms) = (rows::body(&start.flow)?, rows::terms(&start.flow)?);
+        Ok(Self { body, terms, act: audited(start) })
+    }
+
+    /// The flow, its first event and the act.
+    fn statements<'a>(&'a self, start: &'a Start) -> Result<[Statement<'a>; 3], DbError> {
         let request = start.request.as_ref();
         let added = values![
             start.id,
-            shop,
+            start.flow.shop().as_str(),
             start.flow.kind(),
-            customer,
+            number(start.flow.customer().0)?,
             start.flow.state_name(),
-            body,
-            terms,
+            self.body.as_str(),
+            self.terms.as_str(),
             start.lease_until,
             request.map(|request| request.key.as_str()),
             request.map_or("", |request| request.fingerprint.as_str()),
@@ -208,22 +225,39 @@ impl Work for Begin {
             start.flow.order_id().map(|order| order.as_str()),
         ];
         let first = values![start.id, 1_i64, start.now, "accepted", None::<&str>];
-        let act = audited(start);
-        tx.run(&[
+        Ok([
             Statement { sql: sql::FLOW_ADD, values: added.to_vec() },
             Statement { sql: sql::EVENT_ADD, values: first.to_vec() },
-            audit::statement(&act),
+            audit::statement(&self.act),
         ])
-        .await?;
-        Ok(End::Commit(Begun::Started(Row {
-            id: start.id,
-            flow: start.flow.clone(),
-            version: 1,
-            epoch: 1,
-            due_at: Some(start.lease_until),
-            tries: 0,
-        })))
     }
+}
+
+/// Looks for the flow that the request began already.
+fn by_key(start: &Start) -> Result<Option<Statement<'_>>, DbError> {
+    let (shop, customer) = (start.flow.shop().as_str(), number(start.flow.customer().0)?);
+    Ok(start.request.as_ref().map(|request| {
+        let values = values![shop, customer, request.key.as_str()].to_vec();
+        Statement { sql: sql::BY_KEY, values }
+    }))
+}
+
+fn known(start: &Start, line: &Line) -> Result<End<Begun>, DbError> {
+    let (row, fingerprint) = rows::read(line)?;
+    let request = start.request.as_ref();
+    let same_request = request.is_some_and(|request| fingerprint == request.fingerprint);
+    Ok(End::RollBack(Begun::Known { row, same_request }))
+}
+
+fn started(start: &Start) -> Begun {
+    Begun::Started(Row {
+        id: start.id,
+        flow: start.flow.clone(),
+        version: 1,
+        epoch: 1,
+        due_at: Some(start.lease_until),
+        tries: 0,
+    })
 }
 
 /// A mistake in the program, never a caller's.
@@ -231,79 +265,19 @@ fn foreign(start: &Start) -> DbError {
     DbError::Failed(format!("a {} cannot begin under another flow's guard", start.flow.kind()))
 }
 
-/// Who began it, and why, for the audit log.
-fn audited(start: &Start) -> audit::Entry {
-    let customer = start.flow.customer().0;
-    let detail = match &start.flow {
-        Flow::Reversal(flow) => {
-            serde_json::json!({"customer": customer, "order": flow.terms.order,
-                "items": flow.terms.items})
-        }
-        Flow::Placing(flow) => {
-            let of = &flow.terms;
-            let codes: Vec<_> = of.coupons.iter().map(|coupon| &coupon.terms.code).collect();
-            serde_json::json!({"customer": customer, "order": of.order, "channel": of.channel,
-                "total": of.total, "coupons": codes, "credit": of.credit})
-        }
-        flow => {
-            let points = flow.terms().map(|terms| terms.points.get());
-            serde_json::json!({"customer": customer, "points": points})
-        }
-    };
-    let (by, act, reason, note) = match &start.flow {
-        Flow::Conversion(_) => (Actor::Customer, "coupon.convert", None, None),
-        Flow::Cancellation(flow) => {
-            let why = flow.terms.reason.as_str().to_owned();
-            (flow.terms.by.clone(), "coupon.cancel", Some(why), flow.terms.note.clone())
-        }
-        Flow::Hold(flow) => {
-            let act = match flow.terms.act {
-                hold::Act::Hold => "coupon.hold",
-                hold::Act::Release => "coupon.release",
-            };
-            (flow.terms.by.clone(), act, None, Some(flow.terms.note.clone()))
-        }
-        Flow::Ending(flow) => match flow.terms.end {
-            ending::End::Used => (Actor::System, "coupon.used", None, None),
-            ending::End::Expired => (Actor::System, "coupon.expire", None, None),
-        },
-        Flow::Placing(flow) => {
-            (flow.terms.by.clone(), "order.place", None, flow.terms.note.clone())
-        }
-        Flow::Reversal(flow) => match &flow.terms.cancel {
-            Some(cancel) => {
-                let why = cancel.reason.as_str().to_owned();
-                (flow.terms.by.clone(), "order.cancel", Some(why), cancel.note.clone())
-            }
-            None => (flow.terms.by.clone(), "order.revert", None, None),
-        },
-    };
-    audit::Entry {
-        id: start.id,
-        shop: start.flow.shop().clone(),
-        at: start.now,
-        by,
-        role: None,
-        act,
-        subject: start.flow.subject().to_owned(),
-        detail,
-        reason,
-        note,
-        origin: None,
-        flow: Some(start.id),
-    }
-}
-
-/// Takes the day's allowance and the balance, and writes the new code down; or says why not.
+/// Takes the day's allowance and the balance, and writes the new code and the flow down; or says
+/// why not. The guards come first: whoever is refused has written nothing.
 async fn reserve<T: Tx>(
     tx: &mut T,
     start: &Start,
+    written: &Written,
     daily_limit: Points,
     balance: Points,
-) -> Result<Option<Begun>, DbError> {
+) -> Result<End<Begun>, DbError> {
     let terms = start.flow.terms().ok_or_else(|| foreign(start))?;
     let (shop, customer) = (terms.shop.as_str(), number(terms.customer.0)?);
     let (points, day) = (terms.points.get(), terms.day.to_string());
+    let reserved = values![shop, customer, day.as_str(), points, daily_limit.get(), balance.get()];
     let coupon = values![
         shop,
         terms.code.as_str(),
@@ -316,31 +290,51 @@ async fn reserve<T: Tx>(
         terms.created_at,
         terms.expires_at,
     ];
-    let added = tx.run(&[Statement { sql: sql::COUPON_ADD, values: coupon.to_vec() }]).await?;
-    if added == 0 {
-        return Ok(Some(Begun::DrawAgain));
+    let mut statements = vec![
+        Statement { sql: sql::RESERVE, values: reserved.to_vec() },
+        Statement { sql: sql::COUPON_ADD, values: coupon.to_vec() },
+    ];
+    statements.extend(written.statements(start)?);
+    match tx.finish(by_key(start)?.as_ref(), &statements).await? {
+        Ran::Found(line) => known(start, &line),
+        Ran::Statements(0) => {
+            let why = refusal(tx, start, &day, daily_limit).await?;
+            Ok(End::RollBack(why))
+        }
+        Ran::Statements(1) => Ok(End::RollBack(Begun::DrawAgain)),
+        Ran::Statements(all) if all == statements.len() => Ok(End::Commit(started(start))),
+        Ran::Statements(index) => Err(DbError::Failed(format!(
+            "flow {}: a statement changed nothing: {}",
+            start.id, statements[index].sql
+        ))),
     }
-    let values = values![shop, customer, day.as_str(), points, daily_limit.get(), balance.get()];
-    if tx.row(sql::RESERVE, &values).await?.is_some() {
-        return Ok(None);
-    }
-    // Which of the guards failed.
+}
+
+/// Which of the guards failed.
+async fn refusal<T: Tx>(
+    tx: &mut T,
+    start: &Start,
+    day: &str,
+    daily_limit: Points,
+) -> Result<Begun, DbError> {
+    let terms = start.flow.terms().ok_or_else(|| foreign(start))?;
+    let (shop, customer) = (terms.shop.as_str(), number(terms.customer.0)?);
     let (mut today, mut doubts) = (0, 0);
     if let Some(account) = tx.row(sql::ACCOUNT, &values![shop, customer]).await? {
-        if account.text(0)? > day.as_str() {
+        if account.text(0)? > day {
             // The earlier day's total is not kept.
-            return Ok(Some(Begun::DrawAgain));
+            return Ok(Begun::DrawAgain);
         }
         today = if account.text(0)? == day { account.int(1)? } else { 0 };
         doubts = account.int(3)?;
     }
-    Ok(Some(Begun::Refused(if doubts > 0 {
+    Ok(Begun::Refused(if doubts > 0 {
         Problem::ConversionInDoubt
-    } else if today + points > daily_limit.get() {
+    } else if today + terms.points.get() > daily_limit.get() {
         Problem::DailyLimitExceeded
     } else {
         Problem::InsufficientPoints
-    })))
+    }))
 }
 
 /// Takes the coupon for an act; or says why not.
@@ -418,16 +412,24 @@ impl Work for Apply {
         for fact in &commit.facts {
             facts::write(&mut statements, row, fact, commit.at)?;
         }
-        match tx.run(&statements).await? {
-            0 => Ok(End::RollBack(Committed::LeaseLost)),
-            all if all == statements.len() => {
+        let ran = match row.flow {
+            // What an order has got back, or used up, is read from rows that are written here too.
+            Flow::Reversal(_) | Flow::Placing(_) => Ran::Statements(tx.run(&statements).await?),
+            Flow::Conversion(_) | Flow::Cancellation(_) | Flow::Hold(_) | Flow::Ending(_) => {
+                tx.finish(None, &statements).await?
+            }
+        };
+        match ran {
+            Ran::Statements(0) => Ok(End::RollBack(Committed::LeaseLost)),
+            Ran::Statements(all) if all == statements.len() => {
                 placing::look_after(tx, row, &commit.facts, commit.at).await?;
                 Ok(End::Commit(Committed::Yes))
             }
-            index => Err(DbError::Failed(format!(
+            Ran::Statements(index) => Err(DbError::Failed(format!(
                 "flow {}: a statement found not its one row: {}",
                 row.id, statements[index].sql
             ))),
+            Ran::Found(_) => Err(DbError::Failed("found what nobody looked for".to_owned())),
         }
     }
 }

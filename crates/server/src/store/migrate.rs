@@ -44,6 +44,7 @@ const CHANGES: &[Change] = &changes![
     "0025_refunds",
     "0023_reconciliation",
     "0024_approvals",
+    "0022_search_later",
 ];
 
 const REMEMBER: &str = "CREATE TABLE IF NOT EXISTS schema_migration \

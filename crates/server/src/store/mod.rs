@@ -38,6 +38,7 @@ pub mod reviews;
 mod rows;
 pub mod schema;
 pub mod seals;
+pub mod searchable;
 pub mod second_factor;
 pub mod signals;
 mod sql;
@@ -165,6 +166,17 @@ impl Database {
         match self {
             Self::Sqlite(_) => Ok(None),
             Self::Postgres(postgres) => postgres.now().await.map(|now| Some(At(now))),
+        }
+    }
+
+    /// Makes more of what a dead process left due, where opening the database did not come to it.
+    ///
+    /// # Errors
+    /// Where the database cannot be written.
+    pub async fn reclaim(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.reclaim().await,
+            Self::Postgres(_) => Ok(()),
         }
     }
 

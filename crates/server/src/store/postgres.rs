@@ -3,7 +3,7 @@
 
 use super::{
     migrate,
-    tx::{DbError, Dialect, End, Line, Statement, Tx, Value, Work},
+    tx::{DbError, Dialect, End, Line, Ran, Statement, Tx, Value, Work},
 };
 use anyhow::Context;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
@@ -170,9 +170,17 @@ impl Postgres {
 
 async fn once<W: Work>(pool: &Pool, work: &W) -> Result<W::Output, DbError> {
     let client = pool.get().await.map_err(|error| DbError::Failed(error.to_string()))?;
-    let mut tx = PostgresTx { client: &client, begun: false };
+    let mut tx = PostgresTx { client: &client, begun: false, committed: false };
     let end = work.run(&mut tx).await;
-    let begun = tx.begun;
+    let (begun, committed) = (tx.begun, tx.committed);
+    if committed {
+        return match end? {
+            End::Commit(output) => Ok(output),
+            End::RollBack(_) => {
+                Err(DbError::Failed("what is committed cannot be rolled back".to_owned()))
+            }
+        };
+    }
     let (last, outcome) = match end {
         Ok(End::Commit(output)) => ("COMMIT", Ok(output)),
         Ok(End::RollBack(output)) => ("ROLLBACK", Ok(output)),
@@ -200,6 +208,8 @@ async fn once<W: Work>(pool: &Pool, work: &W) -> Result<W::Output, DbError> {
 struct PostgresTx<'a> {
     client: &'a Object,
     begun: bool,
+    /// It was all one statement, and is over.
+    committed: bool,
 }
 
 impl PostgresTx<'_> {
@@ -249,6 +259,73 @@ impl Tx for PostgresTx<'_> {
             }
         }
         Ok(statements.len())
+    }
+
+    async fn finish(
+        &mut self,
+        unless: Option<&Statement<'_>>,
+        statements: &[Statement<'_>],
+    ) -> Result<Ran, DbError> {
+        if !self.begun && at_once(self.client, unless, statements).await? {
+            self.committed = true;
+            return Ok(Ran::Statements(statements.len()));
+        }
+        // Something stood in the way: one by one shows what.
+        if let Some(query) = unless
+            && let Some(line) = self.row(query.sql, &query.values).await?
+        {
+            return Ok(Ran::Found(line));
+        }
+        Ok(Ran::Statements(self.run(statements).await?))
+    }
+}
+
+/// Runs them as one statement, which is its own transaction: one way there and back. Says whether
+/// each has changed its row and the query found none; if not, nothing was changed.
+async fn at_once(
+    client: &Object,
+    unless: Option<&Statement<'_>>,
+    statements: &[Statement<'_>],
+) -> Result<bool, DbError> {
+    let mut sql = String::with_capacity(2048);
+    let mut values: Vec<Value<'_>> = Vec::with_capacity(64);
+    for (index, statement) in statements.iter().enumerate() {
+        sql.push_str(if index == 0 { "WITH s" } else { ", s" });
+        sql.push_str(&format!("{index} AS ("));
+        add_numbered(&mut sql, statement.sql, values.len());
+        sql.push_str(" RETURNING 1)");
+        values.extend(statement.values.iter().cloned());
+    }
+    // Divided by zero, it changes nothing; else a row that two of them change would be changed by
+    // one of them only.
+    sql.push_str(" SELECT 1 / CASE WHEN ");
+    let counts = (0..statements.len()).map(|index| format!("(SELECT count(*) FROM s{index}) = 1"));
+    sql.push_str(&counts.collect::<Vec<_>>().join(" AND "));
+    if let Some(query) = unless {
+        sql.push_str(" AND NOT EXISTS (");
+        add_numbered(&mut sql, query.sql, values.len());
+        sql.push(')');
+        values.extend(query.values.iter().cloned());
+    }
+    sql.push_str(" THEN 1 ELSE 0 END");
+    let prepared = prepare(client, &sql, &values).await?;
+    let in_the_way = [&SqlState::DIVISION_BY_ZERO, &SqlState::UNIQUE_VIOLATION];
+    match client.query(&prepared, &parameters(&values)).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.code().is_some_and(|code| in_the_way.contains(&code)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The statement, its first parameter being number `before` + 1.
+fn add_numbered(sql: &mut String, statement: &str, before: usize) {
+    let mut parts = statement.split('?');
+    sql.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        let number: usize = part[..end].parse().unwrap_or(0);
+        sql.push_str(&format!("?{}", number + before));
+        sql.push_str(&part[end..]);
     }
 }
 

@@ -11,7 +11,7 @@ pub const COUPON_ADD: &str = "INSERT INTO coupon (shop, code, flow, customer, me
     amount, currency, status, created_at, expires_at) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', ?9, ?10) ON CONFLICT DO NOTHING";
 
-/// Takes the day's allowance and the balance in one statement: no row comes back where one of the
+/// Takes the day's allowance and the balance in one statement: no row is changed where one of the
 /// guards fails. ?5: the daily limit, ?6: the balance.
 pub const RESERVE: &str = "INSERT INTO account AS a \
     (shop, customer, day, day_points, open_points, doubts) \
@@ -22,8 +22,7 @@ pub const RESERVE: &str = "INSERT INTO account AS a \
     open_points = a.open_points + excluded.open_points, day = excluded.day \
     WHERE a.doubts = 0 AND a.open_points + excluded.open_points <= ?6 \
     AND a.day <= excluded.day AND CASE WHEN a.day = excluded.day THEN a.day_points ELSE 0 END \
-    + excluded.day_points <= ?5 \
-    RETURNING day_points";
+    + excluded.day_points <= ?5";
 
 pub const ACCOUNT: &str =
     "SELECT day, day_points, open_points, doubts FROM account WHERE shop = ?1 AND customer = ?2";
@@ -55,9 +54,11 @@ pub const CLAIM_BESIDE_OTHERS: &str = "UPDATE flow SET epoch = epoch + 1, due_at
 pub const SEIZE: &str = "UPDATE flow SET epoch = epoch + 1, due_at = ?2 WHERE id = ?1 \
     RETURNING id, kind, body, terms, version, epoch, due_at, tries, fingerprint";
 
-/// After a restart nobody else can hold a lease of a database with one process: what is due within
-/// a lease's length is due now. Waiting flows come early, which does no harm.
-pub const RECLAIM: &str = "UPDATE flow SET due_at = ?1 WHERE due_at > ?1 AND due_at <= ?2";
+/// After a restart nobody else can hold a lease of a database with one process: what was left (at
+/// ?1) to be due within a lease's length (?2) is due now. Waiting flows come early, which does no
+/// harm. ?3: at most so many.
+pub const RECLAIM: &str = "UPDATE flow SET due_at = ?1 WHERE id IN (SELECT id FROM flow \
+    WHERE due_at > ?1 AND due_at <= ?2 AND updated_at <= ?1 ORDER BY due_at LIMIT ?3)";
 
 /// Whoever holds it ends: it is due, and nothing more of theirs is taken.
 pub const GIVE_BACK: &str = "UPDATE flow SET due_at = ?3, epoch = epoch + 1 \
@@ -66,7 +67,8 @@ pub const GIVE_BACK: &str = "UPDATE flow SET due_at = ?3, epoch = epoch + 1 \
 pub const COUPON_ISSUE: &str =
     "UPDATE coupon SET status = 'active', node = ?3 WHERE shop = ?1 AND code = ?2";
 
-pub const COUPON_SEARCHABLE: &str = "INSERT INTO coupon_search (code, shop) VALUES (?2, ?1)";
+/// Found from now on; put among the others that are searched a little later, see `searchable.rs`.
+pub const COUPON_SEARCHABLE: &str = "INSERT INTO coupon_search_wait (code, shop) VALUES (?2, ?1)";
 
 /// ?4: when it ended, where it did.
 pub const COUPON_STAND: &str =

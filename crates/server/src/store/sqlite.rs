@@ -3,7 +3,7 @@
 
 use super::{
     jobs, migrate, outbox, reconciliation, sql,
-    tx::{DbError, Dialect, Line, Statement, Tx, Value, Work},
+    tx::{DbError, Dialect, End, Line, Ran, Statement, Tx, Value, Work},
     writer::Writer,
 };
 use anyhow::Context;
@@ -18,7 +18,7 @@ use std::{
     borrow::Cow,
     fs::{File, TryLockError},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::sync::Semaphore;
@@ -26,16 +26,20 @@ use tokio::sync::Semaphore;
 /// SQLite keeps so many prepared statements per connection: more than there are.
 const STATEMENTS: usize = 128;
 const READERS: usize = 4;
+/// Flows of a dead process that are made due in one transaction.
+const RECLAIMED_AT_ONCE: usize = 1000;
 
 #[derive(Debug)]
 pub struct Sqlite {
     writer: Writer,
     readers: Readers,
+    /// When it was opened, as long as a dead process's flows are still to be made due.
+    left: Mutex<Option<At>>,
     /// Held by a service as long as the store is open: one at a time.
     _lock: Option<File>,
 }
 
-/// A few read-only connections, each used by one reader at a time.
+/// A few read-only connections, each made when it is wanted and used by one reader at a time.
 #[derive(Debug)]
 struct Readers {
     path: PathBuf,
@@ -52,12 +56,32 @@ impl Sqlite {
     pub fn open(path: &Path, now: At) -> anyhow::Result<Self> {
         let lock = lock(path)?;
         let connection = prepare(path, now)?;
-        connection.execute(sql::RECLAIM, params![now.0, now.plus(engine::LEASE).0])?;
+        let reclaimed = reclaim(&connection, now)?;
         connection.execute(outbox::RECLAIM, params![now.0, now.plus(outbox::LEASE).0])?;
         connection.execute(jobs::RECLAIM, params![now.0, now.plus(jobs::LEASE).0])?;
-        let (reclaim, lease) = (reconciliation::RECLAIM, reconciliation::LEASE);
-        connection.execute(reclaim, params![now.0, now.plus(lease).0])?;
-        Self::start(path, connection, Some(lock))
+        let (sql, lease) = (reconciliation::RECLAIM, reconciliation::LEASE);
+        connection.execute(sql, params![now.0, now.plus(lease).0])?;
+        let sqlite = Self::start(path, connection, Some(lock))?;
+        if reclaimed == RECLAIMED_AT_ONCE {
+            *sqlite.lock_left() = Some(now);
+        }
+        Ok(sqlite)
+    }
+
+    fn lock_left(&self) -> MutexGuard<'_, Option<At>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes more of what a dead process left due, where there was more of it than an opening
+    /// waits for. What is not yet, is when its lease is over.
+    pub async fn reclaim(&self) -> Result<(), StoreError> {
+        let Some(opened) = *self.lock_left() else { return Ok(()) };
+        let reclaimed =
+            self.writer.run(move |connection| Ok(End::Commit(reclaim(connection, opened)?)));
+        if reclaimed.await? < RECLAIMED_AT_ONCE {
+            *self.lock_left() = None;
+        }
+        Ok(())
     }
 
     /// The same beside a service that has it open: SQLite lets one of them write at a time, and
@@ -71,13 +95,17 @@ impl Sqlite {
     }
 
     fn start(path: &Path, connection: Connection, lock: Option<File>) -> anyhow::Result<Self> {
-        let idle = (0..READERS).map(|_| reader(path)).collect::<Result<Vec<_>, _>>()?;
         let readers = Readers {
             path: path.to_owned(),
-            idle: Mutex::new(idle),
+            idle: Mutex::new(Vec::new()),
             places: Semaphore::new(READERS),
         };
-        Ok(Self { writer: Writer::start(connection)?, readers, _lock: lock })
+        Ok(Self {
+            writer: Writer::start(connection)?,
+            readers,
+            left: Mutex::new(None),
+            _lock: lock,
+        })
     }
 
     /// Whether the last transaction could not be written.
@@ -105,17 +133,15 @@ impl Sqlite {
         let failed = |error: String| StoreError(error);
         let _place = self.readers.places.acquire().await.map_err(|e| failed(e.to_string()))?;
         let idle = self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            // Its last user did not bring it back.
-            None => reader(&self.readers.path).map_err(|error| failed(error.to_string()))?,
-        };
+        let path = self.readers.path.clone();
         let (connection, result) = tokio::task::spawn_blocking(move || {
+            let connection = idle.map_or_else(|| reader(&path), Ok)?;
             let result = query(&connection, &sql, &values);
-            (connection, result)
+            Ok::<_, rusqlite::Error>((connection, result))
         })
         .await
-        .map_err(|error| failed(error.to_string()))?;
+        .map_err(|error| failed(error.to_string()))?
+        .map_err(DbError::from)?;
         self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         Ok(result?)
     }
@@ -137,6 +163,12 @@ pub fn prepare(path: &Path, now: At) -> anyhow::Result<Connection> {
         .with_context(|| format!("database.url: cannot open {}", path.display()))?;
     migrate::sqlite(&mut connection, now.0)?;
     Ok(connection)
+}
+
+/// Says how many flows are due now that were leased when the database was opened.
+fn reclaim(connection: &Connection, opened: At) -> rusqlite::Result<usize> {
+    let values = params![opened.0, opened.plus(engine::LEASE).0, RECLAIMED_AT_ONCE as i64];
+    connection.execute(sql::RECLAIM, values)
 }
 
 fn reader(path: &Path) -> rusqlite::Result<Connection> {
@@ -187,6 +219,8 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+        // What a transaction would put back stays in memory, not in a file made for each.
+        connection.pragma_update(None, "temp_store", "memory")?;
     }
     Ok(connection)
 }
@@ -241,6 +275,19 @@ impl Tx for SqliteTx<'_> {
 
     async fn rows(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Line>, DbError> {
         query(self.0, sql, values)
+    }
+
+    async fn finish(
+        &mut self,
+        unless: Option<&Statement<'_>>,
+        statements: &[Statement<'_>],
+    ) -> Result<Ran, DbError> {
+        if let Some(query) = unless
+            && let Some(line) = self.row(query.sql, &query.values).await?
+        {
+            return Ok(Ran::Found(line));
+        }
+        Ok(Ran::Statements(self.run(statements).await?))
     }
 
     async fn run(&mut self, statements: &[Statement<'_>]) -> Result<usize, DbError> {

@@ -200,7 +200,7 @@ impl From<DbError> for StoreError {
     }
 }
 
-/// A statement that is to change one row.
+/// A statement with its values: one that is to change one row, but for queries.
 #[derive(Clone, Debug)]
 pub struct Statement<'a> {
     pub sql: &'static str,
@@ -212,6 +212,15 @@ pub struct Statement<'a> {
 pub enum Dialect {
     Sqlite,
     Postgres,
+}
+
+/// How far [`Tx::finish`] came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ran {
+    /// The row was there.
+    Found(Line),
+    /// So many of the statements have changed one row each.
+    Statements(usize),
 }
 
 /// An open transaction.
@@ -231,6 +240,15 @@ pub trait Tx: Send {
         &mut self,
         statements: &[Statement<'_>],
     ) -> impl Future<Output = Result<usize, DbError>> + Send;
+
+    /// All that the transaction is to do: [`Tx::run`], where the query finds no row. It is
+    /// committed if and only if every statement has changed its row. None may read what another
+    /// one writes: they may run at the same time.
+    fn finish(
+        &mut self,
+        unless: Option<&Statement<'_>>,
+        statements: &[Statement<'_>],
+    ) -> impl Future<Output = Result<Ran, DbError>> + Send;
 
     /// The first row, if any came.
     fn row(

@@ -1,5 +1,9 @@
-//! The one thread that writes to SQLite: a savepoint for each job, one commit and one fsync for
-//! all that came meanwhile, and only then the answers.
+//! The one thread that writes to SQLite: one transaction, one commit and one fsync for all that
+//! came meanwhile, and only then the answers.
+//!
+//! Jobs run one after the other in the open transaction. One that has written and then wants it
+//! undone is rare, so nothing is set up for it: the whole group is rolled back and run again, each
+//! job behind a savepoint of its own. A savepoint makes SQLite copy every page before its change.
 
 use super::tx::{DbError, End};
 use engine::store::StoreError;
@@ -17,14 +21,58 @@ use tokio::sync::oneshot;
 /// The most jobs in one commit: bounds how long the first of them waits.
 const LARGEST_GROUP: usize = 256;
 
-/// Does its work inside the transaction; afterwards, told how the commit went, it answers.
-type Answer = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
-/// Gets no connection where the transaction could not begin.
-type Job = Box<dyn FnOnce(Option<&mut Connection>) -> (bool, Answer) + Send>;
+/// What a job came to, and whether it may stay.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Keep,
+    /// It wants what it wrote undone, if it wrote anything.
+    Undo,
+    /// A statement failed: who knows what it wrote.
+    Failed,
+}
+
+/// A caller's work, and the way back to the caller.
+trait Job: Send {
+    /// Does the work inside the transaction. It may be run again, in another one.
+    fn run(&mut self, connection: &mut Connection) -> Verdict;
+    /// Told how the commit went, it tells the caller.
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+struct Asked<T, F> {
+    work: F,
+    result: Option<Result<T, StoreError>>,
+    sender: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Job for Asked<T, F>
+where
+    T: Send,
+    F: Fn(&mut Connection) -> Result<End<T>, DbError> + Send,
+{
+    fn run(&mut self, connection: &mut Connection) -> Verdict {
+        let (verdict, result) = match (self.work)(connection) {
+            Ok(End::Commit(output)) => (Verdict::Keep, Ok(output)),
+            Ok(End::RollBack(output)) => (Verdict::Undo, Ok(output)),
+            Err(error) => (Verdict::Failed, Err(StoreError::from(error))),
+        };
+        self.result = Some(result);
+        verdict
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), StoreError>) {
+        let Asked { result, sender, .. } = *self;
+        let never = || Err(StoreError("no transaction could begin".to_owned()));
+        // Whoever asked may be gone; the work is done all the same.
+        let _ = sender.send(committed.and_then(|()| result.unwrap_or_else(never)));
+    }
+}
+
+type Jobs = Receiver<Box<dyn Job>>;
 
 #[derive(Debug)]
 pub struct Writer {
-    jobs: Option<Sender<Job>>,
+    jobs: Option<Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
     failing: Arc<AtomicBool>,
 }
@@ -47,28 +95,17 @@ impl Writer {
         self.failing.load(Ordering::Relaxed)
     }
 
-    /// Runs the work in a transaction of its own and answers once it is on the disk. A work that
-    /// fails, or wants it so, changes nothing.
+    /// Runs the work as if in a transaction of its own and answers once it is on the disk. A work
+    /// that fails, or wants it so, changes nothing. It may be run more than once, and what it did
+    /// the last time counts.
     pub async fn run<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Connection) -> Result<End<T>, DbError> + Send + 'static,
+        F: Fn(&mut Connection) -> Result<End<T>, DbError> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
-            let end = match connection {
-                Some(connection) => work(connection).map_err(StoreError::from),
-                None => Err(StoreError("no transaction could begin".to_owned())),
-            };
-            let good = matches!(end, Ok(End::Commit(_)));
-            let result = end.map(|(End::Commit(output) | End::RollBack(output))| output);
-            let answer: Answer = Box::new(move |committed| {
-                // Whoever asked may be gone; the work is done all the same.
-                let _ = sender.send(committed.and(result));
-            });
-            (good, answer)
-        });
         let gone = || StoreError("the writer has stopped".to_owned());
+        let job = Box::new(Asked { work, result: None, sender });
         self.jobs.as_ref().ok_or_else(gone)?.send(job).map_err(|_| gone())?;
         receiver.await.map_err(|_| gone())?
     }
@@ -97,12 +134,12 @@ impl Drop for FailStop {
     }
 }
 
-fn work(connection: &mut Connection, jobs: &Receiver<Job>, failing: &AtomicBool) {
+fn work(connection: &mut Connection, jobs: &Jobs, failing: &AtomicBool) {
     while let Ok(first) = jobs.recv() {
-        let mut answers: Vec<Answer> = Vec::new();
-        let committed = group(connection, first, jobs, &mut answers);
+        let mut group = vec![first];
+        let committed = commit(connection, jobs, &mut group);
         metrics::counter!("kaeru_store_groups_total").increment(1);
-        metrics::counter!("kaeru_store_commits_total").increment(answers.len() as u64);
+        metrics::counter!("kaeru_store_commits_total").increment(group.len() as u64);
         failing.store(committed.is_err(), Ordering::Relaxed);
         if let Err(error) = &committed {
             tracing::error!(%error, "nothing can be written to the database");
@@ -110,38 +147,137 @@ fn work(connection: &mut Connection, jobs: &Receiver<Job>, failing: &AtomicBool)
             // Fails where the transaction has ended by itself, which is as good.
             let _ = connection.execute_batch("ROLLBACK");
         }
-        for answer in answers {
-            answer(committed.as_ref().copied().map_err(|error| StoreError(error.to_string())));
+        for job in group {
+            job.answer(committed.as_ref().copied().map_err(|error| StoreError(error.to_string())));
         }
     }
 }
 
-fn group(
+/// One transaction for the first job and for all that come while it runs.
+fn commit(
     connection: &mut Connection,
-    first: Job,
-    jobs: &Receiver<Job>,
-    answers: &mut Vec<Answer>,
+    jobs: &Jobs,
+    group: &mut Vec<Box<dyn Job>>,
 ) -> rusqlite::Result<()> {
-    let begun = execute(connection, "BEGIN IMMEDIATE");
-    let mut next = Some(first);
-    while let Some(job) = next {
-        if begun.is_err() {
-            answers.push(job(None).1);
-        } else {
-            execute(connection, "SAVEPOINT job")?;
-            let (good, answer) = job(Some(&mut *connection));
-            answers.push(answer);
-            if !good {
-                execute(connection, "ROLLBACK TO job")?;
-            }
-            execute(connection, "RELEASE job")?;
-        }
-        next = if answers.len() < LARGEST_GROUP { jobs.try_recv().ok() } else { None };
+    if let Err(error) = execute(connection, "BEGIN IMMEDIATE") {
+        // Who came meanwhile would only wait in vain for the same.
+        group.extend(jobs.try_iter().take(LARGEST_GROUP));
+        return Err(error);
     }
-    begun?;
+    let mut careful = false;
+    let mut next = 0;
+    while next < group.len() {
+        if careful {
+            behind_savepoint(connection, &mut group[next])?;
+        } else {
+            let before = connection.total_changes();
+            let verdict = group[next].run(connection);
+            let wrote = connection.total_changes() != before;
+            if verdict == Verdict::Failed || (verdict == Verdict::Undo && wrote) {
+                execute(connection, "ROLLBACK")?;
+                execute(connection, "BEGIN IMMEDIATE")?;
+                careful = true;
+                for job in &mut group[..=next] {
+                    behind_savepoint(connection, job)?;
+                }
+            }
+        }
+        next += 1;
+        if next == group.len() && next < LARGEST_GROUP {
+            group.extend(jobs.try_recv());
+        }
+    }
     execute(connection, "COMMIT")
+}
+
+fn behind_savepoint(connection: &mut Connection, job: &mut Box<dyn Job>) -> rusqlite::Result<()> {
+    execute(connection, "SAVEPOINT job")?;
+    if job.run(connection) != Verdict::Keep {
+        execute(connection, "ROLLBACK TO job")?;
+    }
+    execute(connection, "RELEASE job")
 }
 
 fn execute(connection: &Connection, sql: &'static str) -> rusqlite::Result<()> {
     connection.prepare_cached(sql)?.execute([]).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    /// What a job does after it has written its number.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Does {
+        Keeps,
+        Undoes,
+        /// Wants to undo what it has not written.
+        LooksOnly,
+        Fails,
+    }
+
+    fn job(connection: &mut Connection, number: i64, does: Does) -> Result<End<i64>, DbError> {
+        if does != Does::LooksOnly {
+            connection.execute("INSERT INTO t VALUES (?1)", [number])?;
+        }
+        match does {
+            Does::Keeps => Ok(End::Commit(number)),
+            Does::Undoes | Does::LooksOnly => Ok(End::RollBack(number)),
+            Does::Fails => {
+                connection.execute("INSERT INTO t VALUES (?1)", [number])?;
+                Ok(End::Commit(number))
+            }
+        }
+    }
+
+    /// Runs them in one group: the first waits until all others stand behind it.
+    async fn together(jobs: &[Does]) -> (Vec<Result<i64, StoreError>>, Vec<i64>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.db");
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch("CREATE TABLE t (n INTEGER PRIMARY KEY)").unwrap();
+        let writer = Writer::start(connection).unwrap();
+        let (go, wait) = mpsc::channel::<()>();
+        let first = writer.run(move |_| {
+            // Run again, it finds the other end gone.
+            let _ = wait.recv();
+            Ok(End::Commit(()))
+        });
+        let others = (0..).zip(jobs).map(|(number, does)| {
+            let does = *does;
+            writer.run(move |connection| job(connection, number, does))
+        });
+        // Polled in order: each is sent when it is polled first.
+        let others = async { futures::future::join_all(others).await };
+        let release = async { drop(go) };
+        let (_, answers, ()) = futures::join!(first, others, release);
+        drop(writer);
+        let connection = Connection::open(&path).unwrap();
+        let mut kept = connection.prepare("SELECT n FROM t ORDER BY n").unwrap();
+        let kept = kept.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>();
+        (answers, kept.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_job_that_is_undone_takes_nobody_s_work_with_it() {
+        use Does::{Fails, Keeps, LooksOnly, Undoes};
+        for (jobs, kept) in [
+            (vec![Keeps, Keeps, Keeps], vec![0, 1, 2]),
+            (vec![Keeps, LooksOnly, Keeps], vec![0, 2]),
+            (vec![Keeps, Undoes, Keeps], vec![0, 2]),
+            (vec![Undoes, Keeps, Undoes, Keeps], vec![1, 3]),
+            (vec![Keeps, Fails, Keeps, Undoes, Fails, Keeps], vec![0, 2, 5]),
+            (vec![Fails], vec![]),
+        ] {
+            let (answers, found) = together(&jobs).await;
+            assert_eq!(found, kept, "{jobs:?}");
+            for (number, (does, answer)) in (0..).zip(jobs.iter().zip(answers)) {
+                match does {
+                    Fails => assert!(answer.is_err(), "{jobs:?}: {number}"),
+                    _ => assert_eq!(answer.ok(), Some(number), "{jobs:?}"),
+                }
+            }
+        }
+    }
 }

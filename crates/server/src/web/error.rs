@@ -163,7 +163,7 @@ impl From<engine::store::StoreError> for ApiError {
 }
 
 /// Errors that a layer answered in plain text become problems like all others.
-pub async fn dress_plain_errors(response: Response) -> Response {
+pub fn dress_plain_errors(response: Response) -> Response {
     let plain = response
         .headers()
         .get(header::CONTENT_TYPE)

@@ -81,6 +81,28 @@ async fn what_a_dead_process_held_is_due_at_once() {
 }
 
 #[tokio::test]
+async fn more_than_an_opening_waits_for_is_due_soon() {
+    const FLOWS: usize = 1_001;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("kaeru.db");
+    let first = open(&path, At(0)).await.unwrap();
+    let begun = (1..=FLOWS as u64).map(|n| {
+        let mut start = engine::conformance::start(n.into(), n);
+        (start.now, start.lease_until) = (At(0), At(0).plus(engine::LEASE));
+        first.begin(start)
+    });
+    futures::future::try_join_all(begun).await.unwrap();
+    drop(first);
+    let second = open(&path, At(1)).await.unwrap();
+    for due in [1_000, FLOWS] {
+        let sql = "SELECT count(*) FROM flow WHERE due_at <= ?1";
+        let lines = second.database.read(sql, values![At(1)].to_vec()).await.unwrap();
+        assert_eq!(lines[0].int(0).unwrap(), due as i64);
+        second.database.reclaim().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn parallel_writers_share_commits_and_lose_nothing() {
     let store = Arc::new(empty());
     let tasks: Vec<_> = (0..50_u64)
