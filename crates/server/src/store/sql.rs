@@ -56,9 +56,9 @@ pub const SEIZE: &str = "UPDATE flow SET epoch = epoch + 1, due_at = ?2 WHERE id
 
 /// After a restart nobody else can hold a lease of a database with one process: what was left (at
 /// ?1) to be due within a lease's length (?2) is due now. Waiting flows come early, which does no
-/// harm. ?3: at most so many.
+/// harm. ?3: at most so many; ?4: not touched after this moment, by whoever serves now.
 pub const RECLAIM: &str = "UPDATE flow SET due_at = ?1 WHERE id IN (SELECT id FROM flow \
-    WHERE due_at > ?1 AND due_at <= ?2 AND updated_at <= ?1 ORDER BY due_at LIMIT ?3)";
+    WHERE due_at > ?1 AND due_at <= ?2 AND updated_at <= ?4 ORDER BY due_at LIMIT ?3)";
 
 /// Whoever holds it ends: it is due, and nothing more of theirs is taken.
 pub const GIVE_BACK: &str = "UPDATE flow SET due_at = ?3, epoch = epoch + 1 \

@@ -56,7 +56,8 @@ impl Sqlite {
     pub fn open(path: &Path, now: At) -> anyhow::Result<Self> {
         let lock = lock(path)?;
         let connection = prepare(path, now)?;
-        let reclaimed = reclaim(&connection, now)?;
+        // Nobody serves yet: whatever is leased is a dead process's.
+        let reclaimed = reclaim(&connection, now, At(i64::MAX))?;
         connection.execute(outbox::RECLAIM, params![now.0, now.plus(outbox::LEASE).0])?;
         connection.execute(jobs::RECLAIM, params![now.0, now.plus(jobs::LEASE).0])?;
         let (sql, lease) = (reconciliation::RECLAIM, reconciliation::LEASE);
@@ -76,8 +77,9 @@ impl Sqlite {
     /// waits for. What is not yet, is when its lease is over.
     pub async fn reclaim(&self) -> Result<(), StoreError> {
         let Some(opened) = *self.lock_left() else { return Ok(()) };
-        let reclaimed =
-            self.writer.run(move |connection| Ok(End::Commit(reclaim(connection, opened)?)));
+        let reclaimed = self
+            .writer
+            .run(move |connection| Ok(End::Commit(reclaim(connection, opened, opened)?)));
         if reclaimed.await? < RECLAIMED_AT_ONCE {
             *self.lock_left() = None;
         }
@@ -166,8 +168,9 @@ pub fn prepare(path: &Path, now: At) -> anyhow::Result<Connection> {
 }
 
 /// Says how many flows are due now that were leased when the database was opened.
-fn reclaim(connection: &Connection, opened: At) -> rusqlite::Result<usize> {
-    let values = params![opened.0, opened.plus(engine::LEASE).0, RECLAIMED_AT_ONCE as i64];
+fn reclaim(connection: &Connection, opened: At, untouched: At) -> rusqlite::Result<usize> {
+    let until = opened.plus(engine::LEASE);
+    let values = params![opened.0, until.0, RECLAIMED_AT_ONCE as i64, untouched.0];
     connection.execute(sql::RECLAIM, values)
 }
 
