@@ -37,6 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Choice {
     pub points: bool,
     pub credits: bool,
+    #[serde(default)]
+    pub keep_earned: bool,
     /// RFC 3339.
     #[serde(default)]
     pub extend_to: Option<String>,
@@ -62,7 +64,7 @@ pub struct Wanted {
 fn wish(job: &Job, row: &JobRow) -> Option<Wish> {
     let Wanted { reason, note, restock, choice, notify } = serde_json::from_str(&job.body).ok()?;
     let own = row.wish.as_deref().map(serde_json::from_str).transpose().ok()?;
-    let Choice { points, credits, extend_to } = own.unwrap_or(choice);
+    let Choice { points, credits, keep_earned, extend_to } = own.unwrap_or(choice);
     let cancel = match (job.kind.as_str(), reason) {
         (CANCEL, Some(reason)) => Some(Cancel { reason, restock, note, here: false }),
         (CANCEL, None) => return None,
@@ -71,6 +73,7 @@ fn wish(job: &Job, row: &JobRow) -> Option<Wish> {
     Some(Wish {
         points,
         credits,
+        keep_earned,
         extend_to: returns::until(extend_to.as_deref()),
         notify,
         cancel,

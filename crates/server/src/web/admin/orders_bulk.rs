@@ -95,6 +95,7 @@ impl Sent {
             OrderRow::Chosen(ChosenOrder {
                 points: self.all("points").any(|of| of == id),
                 credits: self.all("credits").any(|of| of == id),
+                keep_earned: false,
                 extend_to: Some(extend_to),
                 id,
             })
@@ -212,14 +213,21 @@ pub async fn for_real(app: &App, trial: &Job) -> Result<Asked, ApiError> {
         orders.push(match row.wish {
             None => OrderRow::Id(row.subject),
             Some(wish) => {
-                let Choice { points, credits, extend_to } =
+                let Choice { points, credits, keep_earned, extend_to } =
                     serde_json::from_str(&wish).map_err(unreadable)?;
-                OrderRow::Chosen(ChosenOrder { id: row.subject, points, credits, extend_to })
+                OrderRow::Chosen(ChosenOrder {
+                    id: row.subject,
+                    points,
+                    credits,
+                    keep_earned,
+                    extend_to,
+                })
             }
         });
     }
     let cancel = reason.map(|reason| Cancel { reason, restock, note, here: false });
-    let Choice { points, credits, extend_to } = choice;
-    let choice = RevertChoice { points, credits, extend_to, ..RevertChoice::default() };
+    let Choice { points, credits, keep_earned, extend_to } = choice;
+    let choice =
+        RevertChoice { points, credits, keep_earned, extend_to, ..RevertChoice::default() };
     Ok(Asked { orders, cancel, choice, notify, dry_run: false })
 }

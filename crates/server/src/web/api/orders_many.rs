@@ -60,6 +60,8 @@ pub struct ChosenOrder {
     #[serde(default = "yes")]
     pub credits: bool,
     #[serde(default)]
+    pub keep_earned: bool,
+    #[serde(default)]
     pub extend_to: Option<String>,
 }
 
@@ -100,6 +102,9 @@ pub struct RevertOrdersRequest {
     /// Whether store credit comes back, of orders without a choice of their own.
     #[serde(default = "yes")]
     pub credits: bool,
+    /// Whether the customer keeps what the orders earned.
+    #[serde(default)]
+    pub keep_earned: bool,
     /// Until when what comes back is to be good: a day in the shop's time zone, or a moment.
     #[serde(default)]
     pub extend_to: Option<String>,
@@ -133,8 +138,17 @@ impl CancelOrdersRequest {
 
 impl From<RevertOrdersRequest> for Asked {
     fn from(said: RevertOrdersRequest) -> Self {
-        let RevertOrdersRequest { orders, points, credits, extend_to, notify, dry_run } = said;
-        let choice = RevertChoice { points, credits, extend_to, ..RevertChoice::default() };
+        let RevertOrdersRequest {
+            orders,
+            points,
+            credits,
+            keep_earned,
+            extend_to,
+            notify,
+            dry_run,
+        } = said;
+        let choice =
+            RevertChoice { points, credits, keep_earned, extend_to, ..RevertChoice::default() };
         Self { orders, cancel: None, choice, notify, dry_run }
     }
 }
@@ -235,7 +249,12 @@ pub async fn begin(
 fn choice(app: &App, staff: &Staff, of: &RevertChoice) -> Result<Choice, ApiError> {
     let until = revert::extended(app, staff, of.extend_to.as_ref())?;
     let extend_to = until.map(|at| at.timestamp().to_string());
-    Ok(Choice { points: of.points, credits: of.credits, extend_to })
+    if !of.extend.is_empty() {
+        let said = "extend: of many orders at once all lots are good until `extend_to`";
+        return Err(ApiError::invalid(said.to_owned()));
+    }
+    let RevertChoice { points, credits, keep_earned, .. } = *of;
+    Ok(Choice { points, credits, keep_earned, extend_to })
 }
 
 /// Each order once, in the order of its first appearance.
@@ -246,11 +265,17 @@ fn subjects(app: &App, staff: &Staff, orders: Vec<OrderRow>) -> Result<Vec<Subje
     for order in orders {
         let (id, own) = match order {
             OrderRow::Id(id) => (id, None),
-            OrderRow::Chosen(ChosenOrder { id, points, credits, extend_to }) => {
+            OrderRow::Chosen(ChosenOrder { id, points, credits, keep_earned, extend_to }) => {
                 let own = choice(
                     app,
                     staff,
-                    &RevertChoice { points, credits, extend_to, ..RevertChoice::default() },
+                    &RevertChoice {
+                        points,
+                        credits,
+                        keep_earned,
+                        extend_to,
+                        ..RevertChoice::default()
+                    },
                 )?;
                 (id, Some(own))
             }
