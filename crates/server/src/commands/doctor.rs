@@ -11,6 +11,7 @@ use server::{
     clock::{SharedClock, SystemClock},
     config::Config,
     http_client::{Body, Deadline, address, exchange, http_client},
+    mail::{Failure, Mailer, Settings},
     store::{self, Database, staff},
 };
 use std::{path::Path, time::Duration};
@@ -54,11 +55,7 @@ pub async fn run(path: &Path) -> anyhow::Result<()> {
         "server.public_url is https",
         "put a TLS proxy in front, and write its https:// address there",
     );
-    findings.say(
-        config.mail.is_some(),
-        "mail is configured",
-        "without [mail] nobody is written to; alerts are in the API only",
-    );
+    mail(config.mail.take(), &mut findings).await;
     let Some(database) = database(&config, &mut findings).await else {
         bail!("{} findings", findings.0);
     };
@@ -90,6 +87,34 @@ pub async fn run(path: &Path) -> anyhow::Result<()> {
         bail!("{} findings: each line marked «bad» says what to do", findings.0);
     }
     Ok(())
+}
+
+async fn mail(settings: Option<Settings>, findings: &mut Findings) {
+    let Some(settings) = settings else {
+        let todo = "without [mail] nobody is written to; alerts are in the API only";
+        return findings.bad("mail is configured", todo);
+    };
+    let mailer = match Mailer::open(settings) {
+        Ok(mailer) => mailer,
+        Err(error) => return findings.bad("mail", &format!("{error:#}")),
+    };
+    let name = match mailer.reach().await {
+        Ok(()) => return findings.ok("mail could leave: it is let in"),
+        Err(Failure::Later(name) | Failure::Refused(name)) => name,
+        Err(Failure::Never(name)) => name.to_owned(),
+    };
+    let todo = match name.as_str() {
+        "connection" | "timeout" => {
+            "nobody answers there: look at the host and port in mail.url, and at the firewall"
+        }
+        "tls" => "the server's certificate is not good for the host in mail.url",
+        "folder" => "make the folder of mail.url writable for this user",
+        code if code.starts_with("smtp-53") => {
+            "the server does not let us in: look at the user in mail.url and at mail.password"
+        }
+        _ => "the server's manual says what it means",
+    };
+    findings.bad(&format!("mail: {name}"), todo);
 }
 
 async fn database(config: &Config, findings: &mut Findings) -> Option<Database> {

@@ -79,6 +79,14 @@ impl Mailer {
         }
     }
 
+    /// Asks whether mail could leave now. Nothing is sent.
+    ///
+    /// # Errors
+    /// Why it could not.
+    pub async fn reach(&self) -> Result<(), Failure> {
+        self.transport.reach().await
+    }
+
     /// Hands the letter over, once.
     ///
     /// # Errors

@@ -51,6 +51,24 @@ impl Transport {
         }
     }
 
+    /// Whether mail could leave now: the server greets us and lets us in, or the folder can be
+    /// written. Nothing is sent.
+    pub async fn reach(&self) -> Result<(), Failure> {
+        let later = |name: &str| Err(Failure::Later(name.to_owned()));
+        match self {
+            Self::Smtp(smtp) => match tokio::time::timeout(LONGEST, smtp.test_connection()).await {
+                Ok(Ok(true)) => Ok(()),
+                Ok(Ok(false)) => later("connection"),
+                Ok(Err(error)) => Err(failure(&error)),
+                Err(_) => later("timeout"),
+            },
+            Self::Folder(folder) => match tokio::fs::metadata(folder).await {
+                Ok(found) if found.is_dir() && !found.permissions().readonly() => Ok(()),
+                _ => later("folder"),
+            },
+        }
+    }
+
     pub async fn send(&self, message_id: &str, message: &Message) -> Result<(), Failure> {
         match self {
             Self::Smtp(smtp) => {

@@ -35,6 +35,7 @@ async fn the_doctor_says_what_to_do() -> anyhow::Result<()> {
     for named in ["schema is up to date", "Shopify answers", "points book answers", "looks"] {
         assert!(said.contains(named), "{named}: {said}");
     }
+    let nowhere = format!("smtp://127.0.0.1:{}", free_port()?);
     for (from, to, named) in [
         ("webhook_secret = \"a-secret\"\n", "", "webhook secret: set"),
         ("demo-shopify-token", "another", "Shopify: refused"),
@@ -47,6 +48,7 @@ async fn the_doctor_says_what_to_do() -> anyhow::Result<()> {
             "",
             "mail is configured: without",
         ),
+        ("file://mail/", nowhere.as_str(), "mail: connection: nobody answers there"),
         ("currency = \"JPY\"", "currency = \"YEN\"", "currency"),
     ] {
         assert!(good.contains(from), "{from}");

@@ -6,7 +6,7 @@ use crate::{
     process::{Process, start},
 };
 use anyhow::Context;
-use mailin::{Action, Handler, Response, SessionBuilder, response};
+use mailin::{Action, AuthMechanism, Handler, Response, SessionBuilder, response};
 use serde_json::{Value, json};
 use server::mail::{Failure, Mailer, Place, Settings, letters};
 use std::{
@@ -23,7 +23,8 @@ use std::{
 use tokio::time::Instant;
 
 /// Where the server process keeps its messages; `script` there says how it answers them, a word a
-/// message: `ok`, a code, `data-` and a code, or `taken-but-gone`.
+/// message: `ok`, a code, `data-` and a code, or `taken-but-gone`. Where there is a `password`,
+/// only the user `shop` who knows it is let in.
 const FOLDER: &str = "KAERU_TEST_SMTP";
 
 struct Inbox {
@@ -52,6 +53,14 @@ impl Handler for Inbox {
 
     fn rcpt(&mut self, _: &str) -> Response {
         answer(&self.word)
+    }
+
+    fn auth_plain(&mut self, _: &str, user: &str, password: &str) -> Response {
+        let known = std::fs::read_to_string(self.folder.join("password")).unwrap_or_default();
+        match user == "shop" && password == known {
+            true => response::AUTH_OK,
+            false => response::INVALID_CREDENTIALS,
+        }
     }
 
     fn data(&mut self, part: &[u8]) -> std::io::Result<()> {
@@ -99,8 +108,11 @@ fn an_smtp_server() {
 
 fn converse(stream: TcpStream, inbox: Inbox) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?);
-    let mut session =
-        SessionBuilder::new("mail.example.test").build(stream.peer_addr()?.ip(), inbox);
+    let mut builder = SessionBuilder::new("mail.example.test");
+    if inbox.folder.join("password").exists() {
+        builder.enable_auth(AuthMechanism::Plain).insecure_enable_plaintext_auth();
+    }
+    let mut session = builder.build(stream.peer_addr()?.ip(), inbox);
     let mut said = session.greeting();
     loop {
         if said.action != Action::NoReply {
@@ -239,6 +251,27 @@ async fn each_answer_of_the_server_means_what_it_says() -> anyhow::Result<()> {
         "text/html; charset=utf-8",
     ] {
         assert!(taken[0].contains(part), "{part} is missing in {}", taken[0]);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_knows_the_password_is_let_in() -> anyhow::Result<()> {
+    let smtp = Smtp::start("")?;
+    std::fs::write(smtp.folder.path().join("password"), "right")?;
+    let later = |code: &str| Err(Failure::Later(code.to_owned()));
+    for (login, wanted, count) in [
+        ("shop:right@", Ok(()), 1),
+        ("shop:wrong@", later("smtp-535"), 1),
+        ("other:right@", later("smtp-535"), 1),
+    ] {
+        let mailer = mailer(&format!("{login}{}", smtp.address))?;
+        assert_eq!(mailer.reach().await, wanted, "{login}");
+        let to = "taro@example.test".parse()?;
+        let letter = letter();
+        let came = mailer.deliver(&letter, to, "<1@example.test>", engine::conformance::NOON).await;
+        assert_eq!(came, wanted, "{login}");
+        assert_eq!(smtp.taken()?.len(), count, "{login}");
     }
     Ok(())
 }
