@@ -58,7 +58,8 @@ async fn pages(demo: &Demo) -> anyhow::Result<Vec<(&'static str, String)>> {
     let job = demo.trial(&codes).await?;
     let review = format!("/admin/reviews/{}", demo.review().await?);
     let mail = format!("/admin/mail/{}", demo.mail().await?);
-    let order = format!("/admin/orders/{}", demo.order("12345").await?);
+    let id = demo.order("12345").await?;
+    let order = format!("/admin/orders/{id}");
     demo.differing_books().await?;
     let own = own_order(demo).await?;
     let own_revert = format!("{own}/revert");
@@ -82,6 +83,8 @@ async fn pages(demo: &Demo) -> anyhow::Result<Vec<(&'static str, String)>> {
         ("confirm", format!("/admin/coupons/{held}/confirm")),
         ("orders", "/admin/orders".to_owned()),
         ("orders-none", "/admin/orders?q=nobody".to_owned()),
+        ("orders-bulk", format!("/admin/orders/bulk?way=revert&order={id}")),
+        ("approvals", "/admin/approvals".to_owned()),
         ("order-new", "/admin/orders/new".to_owned()),
         ("order-own", own),
         ("order-own-revert", own_revert),
@@ -96,6 +99,7 @@ async fn pages(demo: &Demo) -> anyhow::Result<Vec<(&'static str, String)>> {
         ("reconciliation", "/admin/reconciliation".to_owned()),
         ("customers", "/admin/customers".to_owned()),
         ("customer", "/admin/customers/12345".to_owned()),
+        ("customer-merge", "/admin/customers/12345/merge?into=23456".to_owned()),
         ("customer-erase", "/admin/customers/12345/erase".to_owned()),
         ("audit", "/admin/audit".to_owned()),
         ("mails", "/admin/mail".to_owned()),

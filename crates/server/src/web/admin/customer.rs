@@ -65,6 +65,8 @@ struct CustomerPage {
 /// A movement, and its place on this page's list.
 struct Move {
     item: HistoryItem,
+    /// Why, in the reader's language; in the words of whoever gave a reason of their own.
+    why: String,
     /// Names the row.
     anchor: String,
     /// The row of its counterpart, where it is on this page.
@@ -117,7 +119,7 @@ pub fn place(id: &str) -> String {
     format!("/admin/customers/{id}")
 }
 
-fn moves(items: Vec<HistoryItem>) -> Vec<Move> {
+fn moves(page: &Page, items: Vec<HistoryItem>) -> Vec<Move> {
     let references: Vec<String> = items.iter().map(|item| item.reference.clone()).collect();
     let row = |reference: &String| references.iter().position(|other| other == reference);
     items
@@ -125,9 +127,22 @@ fn moves(items: Vec<HistoryItem>) -> Vec<Move> {
         .map(|item| Move {
             anchor: format!("m{}", row(&item.reference).unwrap_or_default()),
             pair: item.linked_to.as_ref().and_then(row).map(|at| format!("#m{at}")),
+            why: why(page, &item.reason),
             item,
         })
         .collect()
+}
+
+/// A flow's own reason in the reader's language; people's own words stay.
+fn why(page: &Page, reason: &str) -> String {
+    page.t(match reason {
+        "conversion" | "Coupon conversion" => "moved-conversion",
+        "cancellation" | "Refund due to coupon cancellation" => "moved-cancellation",
+        "reversal" | "Refund due to order cancellation" => "moved-reversal",
+        "Order cancelled: points earned by it" => "moved-earned",
+        "Order payment" => "moved-payment",
+        _ => return reason.to_owned(),
+    })
 }
 
 pub async fn see(
@@ -161,7 +176,7 @@ pub async fn see(
         latest,
         orders,
         own,
-        moves: moves(history.items),
+        moves: moves(&page, history.items),
         coupons,
         older,
         on,
