@@ -236,6 +236,20 @@ async fn a_503_means_that_nothing_is_left_and_the_key_is_free() -> anyhow::Resul
     Ok(())
 }
 
+/// A client that is made of the document must be able to call each operation.
+fn parameters_are_where_they_are_said_to_be(document: &Value) -> anyhow::Result<()> {
+    for (path, operations) in document["paths"].as_object().into_iter().flatten() {
+        for operation in operations.as_object().into_iter().flatten().map(|(_, of)| of) {
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let name = parameter["name"].as_str().unwrap_or_default();
+                let inside = path.contains(&format!("{{{name}}}"));
+                anyhow::ensure!((parameter["in"] == "path") == inside, "{path}: {parameter}");
+            }
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_service_describes_itself() -> anyhow::Result<()> {
     let demo = Demo::start().await?;
@@ -255,6 +269,7 @@ async fn the_service_describes_itself() -> anyhow::Result<()> {
     for path in ["points", "conversions", "conversions/{id}", "coupons", "history"] {
         assert!(document["paths"][format!("/storefront/v1/{path}")].is_object(), "{path}");
     }
+    parameters_are_where_they_are_said_to_be(&document)?;
     let widget = demo.client.get(format!("{}/widget.js", demo.base));
     let widget = widget.header("Accept-Encoding", "gzip").send().await?.bytes().await?;
     assert!(widget.len() < 15 * 1024, "the widget travels in {} bytes", widget.len());

@@ -36,6 +36,7 @@ use utoipa::{IntoParams, ToSchema};
 const LONGEST_NOTE: usize = 1_000;
 
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalQuery {
     /// `waiting` (default) or `settled`.

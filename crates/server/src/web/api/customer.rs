@@ -29,6 +29,7 @@ use utoipa::{IntoParams, ToSchema};
 const MOST_COUNTED: usize = 1_000;
 
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct CustomerQuery {
     /// Also the balance at the end of this day in the shop's time zone, where Kaeru holds the

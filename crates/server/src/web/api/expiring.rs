@@ -28,6 +28,7 @@ const DEFAULT_DAYS: u16 = 30;
 const MOST_DAYS: u16 = 3_653;
 
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ExpiringQuery {
     /// Ending within so many days; 30 where it is left out.

@@ -126,6 +126,7 @@ pub struct JobDetail {
 }
 
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct RowQuery {
     /// Only the rows that stand so.

@@ -31,6 +31,7 @@ const DEFAULT: usize = 50;
 const MOST: usize = 200;
 
 #[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ReconciliationQuery {
     /// Findings of this kind only: one of the run's `by_kind`.

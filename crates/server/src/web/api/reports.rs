@@ -31,6 +31,7 @@ const LONGEST: usize = 366;
 const DEFAULT: i64 = 29;
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ReportQuery {
     /// The first day, in the shop's time zone; thirty days ago where it is left out.

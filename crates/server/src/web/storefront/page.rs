@@ -10,6 +10,7 @@ const DEFAULT: usize = 20;
 const MOST: usize = 100;
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct PageQuery {
     /// 1 to 100; 20 where it is left out.
