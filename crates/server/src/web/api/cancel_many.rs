@@ -2,20 +2,16 @@
 
 use super::{
     cancel::CancelRequest,
-    jobs::{JobDetail, RowQuery, detail},
+    job_begin::{Run, accepted, open},
+    jobs::JobDetail,
 };
 use crate::{
     app::App,
-    bell::Due,
-    ids,
     jobs::{
         cancel_coupons::{KIND, Wanted},
         codes,
     },
-    store::{
-        audit,
-        jobs::{self, Begun, Job, New, Subject},
-    },
+    store::jobs::{Job, Subject},
     web::{
         auth_staff::Staff,
         body::Body,
@@ -23,12 +19,7 @@ use crate::{
         idempotency,
     },
 };
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, http::HeaderMap, response::Response};
 use domain::Act;
 use engine::store::Request;
 use serde::Deserialize;
@@ -86,23 +77,6 @@ pub async fn create(
     accepted(&app, &staff, begin.await).await
 }
 
-/// 202 with the job and its place, or the problem.
-pub async fn accepted(app: &Arc<App>, staff: &Staff, begun: Result<Job, ApiError>) -> Response {
-    let shown = match begun {
-        Ok(job) => detail(app, staff, job, &RowQuery::default()).await,
-        Err(error) => Err(error),
-    };
-    match shown {
-        Ok(job) => {
-            let place = HeaderValue::from_str(&format!("/admin/api/v1/jobs/{}", job.job.id));
-            let mut response = (StatusCode::ACCEPTED, Json(job)).into_response();
-            response.headers_mut().extend(place.ok().map(|place| (header::LOCATION, place)));
-            response
-        }
-        Err(error) => error.in_language(staff.language).into_response(),
-    }
-}
-
 /// Begins the job, or finds the one that the key began.
 ///
 /// # Errors
@@ -124,39 +98,6 @@ pub async fn begin(
     let (reason, note) = CancelRequest { reason, note, notify }.check()?;
     let body = Wanted { reason, note: note.clone(), notify };
     let body = serde_json::to_string(&body).map_err(|_| ApiError::internal())?;
-    let now = app.now();
-    let id = ids::flow(now);
-    let entry = audit::Entry {
-        id,
-        shop: staff.shop_id().clone(),
-        at: now,
-        by: staff.actor(),
-        role: Some(staff.role()),
-        act: if dry_run { "job.dry_run" } else { "job.begin" },
-        subject: id.to_string(),
-        detail: serde_json::json!({"kind": KIND, "rows": subjects.len()}),
-        reason: Some(reason.as_str().to_owned()),
-        note,
-        origin: staff.origin.clone(),
-        flow: None,
-    };
-    let new = New {
-        kind: KIND,
-        dry_run,
-        body,
-        staff: staff.account.id,
-        staff_name: staff.account.name.clone(),
-        request,
-        subjects,
-        entry,
-    };
-    match jobs::begin(&app.database, new).await? {
-        Begun::Started(job) | Begun::Known(job) => {
-            app.bell.ring(Due::Jobs);
-            Ok(job)
-        }
-        Begun::KeyReused => {
-            Err(ApiError::new("idempotency-key-reused", StatusCode::UNPROCESSABLE_ENTITY))
-        }
-    }
+    let run = Run { kind: KIND, dry_run, body, subjects, reason: Some(reason.as_str()), note };
+    open(app, staff, run, request).await
 }

@@ -14,6 +14,7 @@ pub mod customers;
 pub mod expiring;
 pub mod grants;
 pub mod hold;
+pub mod job_begin;
 pub mod jobs;
 pub mod lots;
 pub mod mails;

@@ -2,21 +2,17 @@
 //! back what was applied to many that are cancelled; or dry runs of them.
 
 use super::{
-    cancel_many::accepted,
+    job_begin::{Run, accepted, open},
     jobs::JobDetail,
     revert::{self, CancelOrderRequest, RevertChoice},
 };
 use crate::{
     app::App,
-    ids,
     jobs::{
         codes::{LONGEST, MOST},
         orders::{CANCEL, Choice, REVERT, Wanted},
     },
-    store::{
-        audit,
-        jobs::{self, Begun, Job, New, Subject},
-    },
+    store::jobs::{Job, Subject},
     web::{
         auth_staff::Staff,
         body::Body,
@@ -24,12 +20,11 @@ use crate::{
         idempotency,
     },
 };
-use axum::{
-    extract::State,
-    http::{HeaderMap, StatusCode},
-    response::Response,
+use axum::{extract::State, http::HeaderMap, response::Response};
+use domain::{
+    Act,
+    reversal::{Cancel, Why},
 };
-use domain::{Act, reversal::Cancel};
 use engine::store::Request;
 use serde::Deserialize;
 use std::{collections::BTreeSet, sync::Arc};
@@ -212,38 +207,8 @@ pub async fn begin(
     let choice = choice(app, staff, &asked.choice)?;
     let body = Wanted { reason, note: note.clone(), restock, choice, notify: asked.notify };
     let body = serde_json::to_string(&body).map_err(|_| ApiError::internal())?;
-    let now = app.now();
-    let id = ids::flow(now);
-    let entry = audit::Entry {
-        id,
-        shop: staff.shop_id().clone(),
-        at: now,
-        by: staff.actor(),
-        role: Some(staff.role()),
-        act: if asked.dry_run { "job.dry_run" } else { "job.begin" },
-        subject: id.to_string(),
-        detail: serde_json::json!({"kind": kind, "rows": subjects.len()}),
-        reason: reason.map(|reason| reason.as_str().to_owned()),
-        note,
-        origin: staff.origin.clone(),
-        flow: None,
-    };
-    let new = New {
-        kind,
-        dry_run: asked.dry_run,
-        body,
-        staff: staff.account.id,
-        staff_name: staff.account.name.clone(),
-        request,
-        subjects,
-        entry,
-    };
-    match jobs::begin(&app.database, new).await? {
-        Begun::Started(job) | Begun::Known(job) => Ok(job),
-        Begun::KeyReused => {
-            Err(ApiError::new("idempotency-key-reused", StatusCode::UNPROCESSABLE_ENTITY))
-        }
-    }
+    let (dry_run, reason) = (asked.dry_run, reason.map(Why::as_str));
+    open(app, staff, Run { kind, dry_run, body, subjects, reason, note }, request).await
 }
 
 fn choice(app: &App, staff: &Staff, of: &RevertChoice) -> Result<Choice, ApiError> {
