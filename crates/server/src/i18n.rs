@@ -80,6 +80,30 @@ impl Language {
     }
 }
 
+/// A number as it is read, with commas between the thousands.
+pub fn grouped(number: &str) -> String {
+    let (whole, fraction) = match number.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (number, None),
+    };
+    let (sign, digits) = match whole.strip_prefix('-') {
+        Some(digits) => ("−", digits),
+        None => ("", whole),
+    };
+    let mut text = sign.to_owned();
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if let Some(fraction) = fraction {
+        text.push('.');
+        text.push_str(fraction);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +154,19 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(Language::named(locale), language, "{locale}");
+        }
+    }
+
+    #[test]
+    fn thousands_are_told_apart() {
+        for (number, shown) in [
+            ("0", "0"),
+            ("999", "999"),
+            ("1250", "1,250"),
+            ("-1250", "−1,250"),
+            ("1234567.50", "1,234,567.50"),
+        ] {
+            assert_eq!(grouped(number), shown);
         }
     }
 }

@@ -1,22 +1,9 @@
 //! Points, money and dates as the reader writes them.
 
-use crate::i18n::Language;
+use crate::i18n::{Language, grouped};
 use domain::{At, Money};
 use iso_currency::Currency;
 use jiff::tz::TimeZone;
-
-/// `1,250`: the three languages group alike.
-fn grouped(digits: &str) -> String {
-    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |rest| ("-", rest));
-    let mut text = String::from(sign);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
 
 /// `1,250`.
 pub fn number(count: i64) -> String {
@@ -75,7 +62,7 @@ mod tests {
             (English, 0, "0pt"),
             (English, 999, "999pt"),
             (Japanese, 1_250, "1,250ポイント"),
-            (Chinese, -1_234_567, "-1,234,567 點"),
+            (Chinese, -1_234_567, "−1,234,567 點"),
         ] {
             assert_eq!(points(language, count), shown);
         }

@@ -11,6 +11,8 @@ use serde::Serialize;
 use std::borrow::Cow;
 use utoipa::ToSchema;
 
+const PROBLEM: &str = "application/problem+json";
+
 /// What a caller is told when a request was not met.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ProblemBody {
@@ -21,7 +23,9 @@ pub struct ProblemBody {
     pub title: Cow<'static, str>,
     pub status: u16,
     pub detail: Cow<'static, str>,
+    /// The path that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "/storefront/v1/conversions")]
     pub instance: Option<String>,
 }
 
@@ -130,8 +134,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = (self.status, Json(self.body())).into_response();
         let headers = response.headers_mut();
-        let problem = HeaderValue::from_static("application/problem+json");
-        headers.insert(header::CONTENT_TYPE, problem);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -160,6 +163,20 @@ impl From<engine::store::StoreError> for ApiError {
         tracing::error!(%error, "a request failed");
         Self::unavailable()
     }
+}
+
+/// A problem says where it occurred: `instance` is the path that was asked for.
+pub fn place(mut response: Response, path: &str) -> Response {
+    let problem = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == PROBLEM);
+    if let Some(Stated(error)) = response.extensions().get::<Stated>()
+        && problem
+        && let Ok(body) =
+            serde_json::to_vec(&ProblemBody { instance: Some(path.to_owned()), ..error.body() })
+    {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        *response.body_mut() = body.into();
+    }
+    response
 }
 
 /// Errors that a layer answered in plain text become problems like all others.

@@ -24,8 +24,9 @@ mod webhooks;
 use crate::app::App;
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, Request},
     http::{HeaderValue, header},
+    middleware::Next,
     response::Response,
 };
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -43,8 +44,10 @@ const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; frame-ancestors 'self'; base-uri 'none'";
 
 /// What every answer says, whoever gave it. One layer: each is paid for by every request.
-async fn finish(response: Response) -> Response {
-    let mut response = error::dress_plain_errors(response);
+async fn finish(request: Request, next: Next) -> Response {
+    let asked = request.uri().clone();
+    let response = error::dress_plain_errors(next.run(request).await);
+    let mut response = error::place(response, asked.path());
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -79,7 +82,7 @@ pub fn router(app: Arc<App>, metrics: PrometheusHandle) -> Router {
         .fallback(|| async { ApiError::not_found() })
         .method_not_allowed_fallback(|| async { ApiError::method_not_allowed() })
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(axum::middleware::map_response(finish))
+        .layer(axum::middleware::from_fn(finish))
         .layer(CatchPanicLayer::custom(|_| -> Response { ApiError::internal().into() }))
         .with_state(app)
 }

@@ -65,7 +65,9 @@ fn check(shop: &Shop, headers: &HeaderMap, body: Bytes, now: At) -> Result<Arriv
     let signature = header(headers, "x-shopify-hmac-sha256");
     let signature = signature.and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
     if !shop.webhook_secrets.iter().any(|secret| signed(secret, &body, &signature)) {
-        return Err(ApiError::new("unauthenticated", StatusCode::UNAUTHORIZED));
+        let mut error = ApiError::new("unauthenticated", StatusCode::UNAUTHORIZED);
+        error.detail = Some("X-Shopify-Hmac-Sha256 does not fit the body".to_owned());
+        return Err(error);
     }
     let domain = header(headers, "x-shopify-shop-domain").unwrap_or_default();
     if !domain.eq_ignore_ascii_case(&shop.domain) {

@@ -113,6 +113,15 @@ async fn bad_input_gets_a_clear_problem_and_changes_nothing() -> anyhow::Result<
         let shown: String = body.chars().take(60).collect();
         assert_eq!((got, told.as_str()), (status, word), "{shown}: {problem}");
         assert!(!problem["detail"].as_str().unwrap_or_default().is_empty(), "{shown}");
+        assert_eq!(problem["instance"], "/storefront/v1/conversions", "{shown}");
+        for (told, number) in [
+            ("below-minimum", "100"),
+            ("not-a-multiple", "100"),
+            ("daily-limit-exceeded", "10,000"),
+        ] {
+            let detail = problem["detail"].as_str().unwrap_or_default();
+            assert!(word != told || detail.contains(number), "{shown}: {detail}");
+        }
     }
     for key in ["", " ", &"k".repeat(256)] {
         let (status, word, _) = demo.convert(key, r#"{"points": 100}"#).await?;
@@ -325,5 +334,34 @@ async fn an_owner_takes_a_coupon_back_once() -> anyhow::Result<()> {
         .collect();
     let (refund, deduction) = (format!("CANCEL-{code}"), format!("COUPON-{code}"));
     assert_eq!(pair, [(Some(500), Some(deduction)), (Some(-500), Some(refund))], "{history}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_is_answered_by_what_it_began_though_the_rules_have_changed() -> anyhow::Result<()> {
+    let (_sandbox, sandbox) = start(&["sandbox", "--listen", "127.0.0.1:0"])?;
+    let folder = tempfile::tempdir()?;
+    let database = format!("sqlite://{}", folder.path().join("kaeru.db").display());
+    let file = folder.path().join("kaeru.toml");
+    let config = crate::kill::config(&database, &sandbox, crate::kill::free_port()?);
+    let path = file.to_string_lossy().into_owned();
+    let mut answers = vec![];
+    for (minimum, key) in [(100, "before"), (500, "before"), (500, "after")] {
+        let rules = format!("[shop.rules]\nminimum = {minimum}\n");
+        std::fs::write(&file, config.replace("[shop.rules]\n", &rules))?;
+        let (process, base) = start(&["serve", "--config", &path])?;
+        let request = reqwest::Client::new()
+            .post(format!("{base}/storefront/v1/conversions"))
+            .bearer_auth(crate::kill::token(&path, 12345)?)
+            .header("Idempotency-Key", key)
+            .json(&json!({"points": 100}));
+        let (status, _, body) = told(request.send().await?).await?;
+        answers.push((status, body["coupon"]["code"].clone()));
+        process.stop()?;
+    }
+    let [first, again, refused] = answers.as_slice() else { anyhow::bail!("{answers:?}") };
+    assert_eq!(first.0, 201);
+    assert_eq!(first, again);
+    assert_eq!(refused.0, 422);
     Ok(())
 }

@@ -3,6 +3,7 @@
 use super::nav::{LINKS, Link};
 use crate::{
     app::App,
+    i18n::grouped,
     ids,
     store::{approvals, reviews},
     web::{auth_staff::Staff, error::ApiError, language::Language, storefront::points::MoneyBody},
@@ -152,30 +153,6 @@ impl Page {
     }
 }
 
-/// A number with commas between the thousands.
-fn grouped(number: &str) -> String {
-    let (whole, fraction) = match number.split_once('.') {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (number, None),
-    };
-    let (sign, digits) = match whole.strip_prefix('-') {
-        Some(digits) => ("−", digits),
-        None => ("", whole),
-    };
-    let mut text = sign.to_owned();
-    for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    if let Some(fraction) = fraction {
-        text.push('.');
-        text.push_str(fraction);
-    }
-    text
-}
-
 /// A problem, as a banner says it.
 #[derive(Clone, Debug)]
 pub struct Said {
@@ -244,24 +221,6 @@ pub fn show(template: &impl Template) -> Result<Response, ApiError> {
         Err(error) => {
             tracing::error!(%error, "a page cannot be written");
             Err(ApiError::internal())
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thousands_are_told_apart() {
-        for (number, shown) in [
-            ("0", "0"),
-            ("999", "999"),
-            ("1250", "1,250"),
-            ("-1250", "−1,250"),
-            ("1234567.50", "1,234,567.50"),
-        ] {
-            assert_eq!(grouped(number), shown);
         }
     }
 }

@@ -27,9 +27,21 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HoldRequest {
-    /// What is suspected, or why it is released.
+    /// What is suspected, or why it is released: one of the two is needed.
+    #[serde(default)]
+    #[schema(example = "fraud")]
+    pub reason: Option<String>,
+    #[serde(default)]
     #[schema(example = "five conversions in a minute")]
-    pub note: String,
+    pub note: Option<String>,
+}
+
+impl HoldRequest {
+    /// Both as one text, as it is kept.
+    fn why(&self) -> String {
+        let said = [&self.reason, &self.note].into_iter().flatten().map(|text| text.trim());
+        said.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ")
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -85,7 +97,7 @@ async fn act(
     let begin = async {
         staff.may(Act::Cancel)?;
         let request = cancel::key(idempotency::request(headers, &body.bytes)?, code);
-        carry_out(app, staff, code, act, &body.said.note, Some(request)).await
+        carry_out(app, staff, code, act, &body.said.why(), Some(request)).await
     };
     match begin.await {
         Ok(body) => {

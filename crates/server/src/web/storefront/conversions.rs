@@ -4,6 +4,7 @@ use super::points::MoneyBody;
 use crate::{
     account,
     app::{App, CustomerCard, Shop},
+    i18n::grouped,
     ids,
     web::{auth::Customer, error::ApiError, error::ProblemBody, idempotency},
 };
@@ -117,8 +118,23 @@ pub async fn create(
             // The key was given to something else.
             _ => key_reused().in_language(customer.language).into_response(),
         },
-        Err(error) => error.in_language(customer.language).into_response(),
+        Err(error) => within(&app, &customer, error).into_response(),
     }
+}
+
+/// The problem in the customer's language; where a number was wrong, with the shop's number.
+fn within(app: &App, customer: &Customer, error: ApiError) -> ApiError {
+    let mut error = error.in_language(customer.language);
+    let Ok(shop) = customer.shop(app) else { return error };
+    let (name, points) = match error.code {
+        "below-minimum" => ("rule-minimum", shop.rules.minimum),
+        "not-a-multiple" => ("rule-unit", shop.rules.unit),
+        "daily-limit-exceeded" => ("rule-daily-limit", shop.rules.daily_limit),
+        _ => return error,
+    };
+    let points = grouped(&points.get().to_string());
+    error.detail = Some(customer.language.text_with(name, &[("points", &points)]));
+    error
 }
 
 async fn convert(
@@ -134,8 +150,14 @@ async fn convert(
     let points = parse(headers, &body, customer.id)?;
     let request = idempotency::request(headers, &body)?;
     let shop = customer.shop(app)?;
-    shop.rules.admit(points).map_err(ApiError::of)?;
-    match begin(app, shop, customer.id, points, request).await? {
+    let begun = match shop.rules.admit(points) {
+        Ok(()) => begin(app, shop, customer.id, points, request).await?,
+        // Rules change: what the key began before is answered as it stands.
+        Err(problem) => {
+            known(app, shop, customer.id, &request).await?.unwrap_or(Begun::Refused(problem))
+        }
+    };
+    match begun {
         Begun::Started(row) => Ok(app.see_through(row, PATIENCE).await),
         Begun::Known { same_request: false, .. } => Err(key_reused()),
         Begun::Known { row, .. } => match row.flow.told() {
@@ -175,6 +197,17 @@ fn parse(headers: &HeaderMap, body: &[u8], own: CustomerId) -> Result<Points, Ap
     Points::new(request.points).ok_or_else(|| ApiError::of(Problem::BelowMinimum))
 }
 
+/// What the key began before.
+async fn known(
+    app: &App,
+    shop: &Shop,
+    customer: CustomerId,
+    request: &Request,
+) -> Result<Option<Begun>, ApiError> {
+    let found = app.engine.store.by_key(&shop.id, customer, request).await?;
+    Ok(found.map(|(row, same_request)| Begun::Known { row, same_request }))
+}
+
 /// Begins the conversion, or finds the one that the key began. Where a recent balance says that
 /// it will do, the balance is read anew beside the coupon's creation instead of before it.
 async fn begin(
@@ -192,10 +225,8 @@ async fn begin(
         if begun != Begun::Refused(Problem::InsufficientPoints) {
             return Ok(begun);
         }
-    } else if let Some((row, same_request)) =
-        app.engine.store.by_key(&shop.id, customer, &request).await?
-    {
-        return Ok(Begun::Known { row, same_request });
+    } else if let Some(begun) = known(app, shop, customer, &request).await? {
+        return Ok(begun);
     }
     let balance = account::balance(app, shop, customer, &card).await?;
     draw(app, shop, customer, &card, points, balance, &request, false).await
