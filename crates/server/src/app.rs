@@ -282,6 +282,11 @@ impl App {
     }
 }
 
+/// Where Shopify sends the shop's webhooks.
+pub fn webhook_address(public_url: &str, shop: &ShopId) -> String {
+    format!("{}/webhooks/shopify/{shop}", public_url.trim_end_matches('/'))
+}
+
 /// A shop with its peers.
 pub fn open_shop(
     config: ShopConfig,

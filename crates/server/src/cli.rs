@@ -1,6 +1,6 @@
 //! What each command does.
 
-use crate::commands;
+use crate::{OfShop, commands};
 use anyhow::{Context, bail};
 use domain::{CustomerId, Role, ShopId};
 use engine::ports::Clock;
@@ -138,13 +138,9 @@ pub fn migrate(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub fn token(path: &Path, shop: String, customer: &str) -> anyhow::Result<()> {
-    let config = Config::load(path)?;
-    let shop = ShopId(shop);
-    let Some(found) = config.shops.iter().find(|other| other.id == shop) else {
-        let known: Vec<_> = config.shops.iter().map(|shop| shop.id.as_str()).collect();
-        bail!("--shop: there is no shop {shop}; there is {}", known.join(", "));
-    };
+pub fn token(of: &OfShop, customer: &str) -> anyhow::Result<()> {
+    let (config, shop) = of.load()?;
+    let found = config.shops.iter().find(|other| other.id == shop).context("--shop")?;
     let customer = CustomerId::parse(customer)
         .with_context(|| format!("--customer: {customer:?} is not a Shopify customer id"))?;
     let now_s = u64::try_from(SystemClock.now().0 / 1_000_000)?;

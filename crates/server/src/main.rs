@@ -1,6 +1,9 @@
 //! The `kaeru` command.
 
+use anyhow::bail;
 use clap::{Args, Parser, Subcommand};
+use domain::ShopId;
+use server::config::Config;
 use std::{path::PathBuf, process::ExitCode};
 
 mod cli;
@@ -66,6 +69,8 @@ enum Command {
     },
     /// Is everything as it should be? Says what to do where it is not
     Doctor(Configured),
+    /// Subscribes to Shopify's webhooks that nobody sends yet; run again, it changes nothing
+    Webhooks(OfShop),
     /// Compares the books of Kaeru, Shopify and the points book
     Reconcile(commands::reconcile::Reconcile),
     /// Opening balances from a CSV file into the built-in points book
@@ -89,13 +94,11 @@ enum Command {
 enum Token {
     /// A customer's token, good for an hour
     Customer {
-        #[arg(long)]
-        shop: String,
         /// The Shopify customer id
         #[arg(long)]
         customer: String,
         #[command(flatten)]
-        configured: Configured,
+        of: OfShop,
     },
 }
 
@@ -104,6 +107,36 @@ enum Token {
 pub struct Configured {
     #[arg(long, default_value = "kaeru.toml")]
     pub config: PathBuf,
+}
+
+/// Which shop is meant.
+#[derive(Args)]
+pub struct OfShop {
+    /// Left out: the only shop
+    #[arg(long)]
+    shop: Option<String>,
+    #[command(flatten)]
+    configured: Configured,
+}
+
+impl OfShop {
+    /// The configuration, and the shop that is meant.
+    ///
+    /// # Errors
+    /// Where the configuration is wrong, the shop is unknown, or one of several must be named.
+    pub fn load(&self) -> anyhow::Result<(Config, ShopId)> {
+        let config = Config::load(&self.configured.config)?;
+        let known = config.shops.iter().map(|shop| shop.id.as_str()).collect::<Vec<_>>();
+        let shop = match (&self.shop, known.as_slice()) {
+            (Some(shop), known) if known.contains(&shop.as_str()) => shop.clone(),
+            (Some(shop), known) => {
+                bail!("--shop: there is no shop {shop}; there is {}", known.join(", "))
+            }
+            (None, [only]) => (*only).to_owned(),
+            (None, known) => bail!("--shop: say which one: {}", known.join(", ")),
+        };
+        Ok((config, ShopId(shop)))
+    }
 }
 
 fn main() -> ExitCode {
@@ -126,9 +159,8 @@ fn main() -> ExitCode {
         Command::Export(command) => cli::run(commands::export::run(command)),
         Command::Staff(command) => cli::run(commands::staff::run(command)),
         Command::Audit(command) => cli::run(commands::audit::run(command)),
-        Command::Token(Token::Customer { shop, customer, configured }) => {
-            cli::token(&configured.config, shop, &customer)
-        }
+        Command::Token(Token::Customer { customer, of }) => cli::token(&of, &customer),
+        Command::Webhooks(of) => cli::run(commands::webhooks::run(&of)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -33,12 +33,10 @@ pub enum Audit {
     },
     /// Writes the log to standard output, newest first
     Export {
-        #[arg(long)]
-        shop: String,
         #[arg(long, value_enum, default_value_t = Format::Jsonl)]
         format: Format,
         #[command(flatten)]
-        configured: crate::Configured,
+        of: crate::OfShop,
     },
 }
 
@@ -52,10 +50,10 @@ pub enum Format {
 pub async fn run(command: Audit) -> anyhow::Result<()> {
     match command {
         Audit::Verify { checkpoints, configured } => verify(checkpoints, &configured.config).await,
-        Audit::Export { shop, format, configured } => {
-            let config = Config::load(&configured.config)?;
+        Audit::Export { format, of } => {
+            let (config, shop) = of.load()?;
             let database = Database::open_beside(&config.database, SystemClock.now()).await?;
-            export(&database, &ShopId(shop), format).await
+            export(&database, &shop, format).await
         }
     }
 }

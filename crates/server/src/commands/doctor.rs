@@ -12,7 +12,7 @@ use server::{
     config::Config,
     http_client::{Body, Deadline, address, exchange, http_client},
     mail::{Failure, Mailer, Settings},
-    store::{self, Database, staff},
+    store::{self, Database, inbox, staff},
 };
 use std::{path::Path, time::Duration};
 
@@ -80,6 +80,8 @@ pub async fn run(path: &Path) -> anyhow::Result<()> {
             Err(error) => findings.bad(&format!("{id}: staff"), &error.to_string()),
         }
         shopify(&shop, &base_url, &mut findings).await;
+        let address = app::webhook_address(&config.public_url, &shop.id);
+        installation(&shop, &database, &address, &mut findings).await;
         points(&shop, &mut findings).await;
         ledger(&shop, &database, &mut findings).await;
     }
@@ -175,6 +177,42 @@ async fn shopify(shop: &Shop, base_url: &str, findings: &mut Findings) {
         skew.abs() <= SKEW_S,
         &format!("{}: clock, {} s from Shopify's", shop.id, skew.abs()),
         "run a time service (NTP): coupons would begin and end at wrong moments",
+    );
+}
+
+/// What the app may do, for which shop, and whether it hears what happens there.
+async fn installation(shop: &Shop, database: &Database, address: &str, findings: &mut Findings) {
+    let id = &shop.id;
+    // Why it does not answer was said above.
+    let Answer::Done(there) = shop.shopify.installation(LIMIT).await else { return };
+    let ours = shop.rules.rate.currency();
+    findings.say(
+        there.currency == ours.code(),
+        &format!("{id}: Shopify's currency is {}", there.currency),
+        &format!("shop.currency is {}, and coupons would be worth something else", ours.code()),
+    );
+    findings.say(
+        there.domain.eq_ignore_ascii_case(&shop.domain),
+        &format!("{id}: Shopify calls the shop {}", there.domain),
+        &format!("shop.domain is {}, so its webhooks would be refused", shop.domain),
+    );
+    let missing = there.missing_scopes();
+    findings.say(
+        missing.is_empty(),
+        &format!("{id}: scopes"),
+        &format!("grant the app {}, and make a new token", missing.join(", ")),
+    );
+    let heard = inbox::topics(database, id).await.unwrap_or_default();
+    let mut silent = there.missing_topics(address);
+    silent.retain(|topic| !heard.iter().any(|heard| heard == topic));
+    findings.say(
+        silent.is_empty(),
+        &format!("{id}: webhooks"),
+        &format!(
+            "{} were never heard, and nobody subscribed to them for {address}: run `kaeru \
+             webhooks`. Where the app's own configuration names them, the first of each settles it",
+            silent.join(", ")
+        ),
     );
 }
 

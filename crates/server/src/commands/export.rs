@@ -3,12 +3,11 @@
 use super::Digested;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
-use domain::{At, ShopId};
+use domain::At;
 use engine::ports::Clock;
 use jiff::{ToSpan, civil::Date};
 use server::{
     clock::SystemClock,
-    config::Config,
     points::Settings,
     store::{
         Database,
@@ -23,8 +22,6 @@ use std::{
 
 #[derive(Args)]
 pub struct Export {
-    #[arg(long)]
-    shop: String,
     #[arg(value_enum)]
     what: List,
     /// As things stood at the end of that day in the shop's time zone, such as 2027-03-31
@@ -34,7 +31,7 @@ pub struct Export {
     #[arg(long)]
     out: Option<PathBuf>,
     #[command(flatten)]
-    configured: crate::Configured,
+    of: crate::OfShop,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -50,8 +47,7 @@ enum List {
 }
 
 pub async fn run(command: Export) -> anyhow::Result<()> {
-    let config = Config::load(&command.configured.config)?;
-    let id = ShopId(command.shop);
+    let (config, id) = command.of.load()?;
     let known = config.shops.iter().find(|shop| shop.id == id);
     let shop = known.with_context(|| format!("--shop: there is no shop {id}"))?;
     let builtin = matches!(shop.points, Settings::Builtin(_));

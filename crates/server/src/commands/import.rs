@@ -5,7 +5,7 @@ use super::Digested;
 use anyhow::{Context, bail};
 use clap::Args;
 use domain::{
-    At, PosId, Reference, ShopId,
+    At, PosId, Reference,
     ledger::{Account, Counter, Funding, Unit, Wish},
 };
 use engine::ports::Clock;
@@ -15,7 +15,6 @@ use serde::Deserialize;
 use server::{
     book::{self, Book},
     clock::{SharedClock, SystemClock},
-    config::Config,
     points::Settings,
     store::{
         Database,
@@ -33,15 +32,13 @@ const EVERY: u64 = 10_000;
 
 #[derive(Args)]
 pub struct Import {
-    #[arg(long)]
-    shop: String,
     /// CSV with a header: customer, points, and optionally issued_at, expires_at, funding
     file: PathBuf,
     /// Only says what would be imported
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    configured: crate::Configured,
+    of: crate::OfShop,
 }
 
 #[derive(Deserialize)]
@@ -86,8 +83,7 @@ struct Report {
 }
 
 pub async fn run(command: Import) -> anyhow::Result<()> {
-    let config = Config::load(&command.configured.config)?;
-    let id = ShopId(command.shop);
+    let (config, id) = command.of.load()?;
     let known = config.shops.into_iter().find(|shop| shop.id == id);
     let shop = known.with_context(|| format!("--shop: there is no shop {id}"))?;
     let Settings::Builtin(settings) = shop.points else {

@@ -4,14 +4,13 @@
 use super::{Digested, hex};
 use anyhow::{Context, bail};
 use clap::Args;
-use domain::{Actor, Flow, ShopId, placing::State};
+use domain::{Actor, Flow, placing::State};
 use engine::{ports::Clock, store::Request};
 use serde::Deserialize;
 use server::{
     acts::{Begin, Declined},
     app::{App, Shop},
     clock::SystemClock,
-    config::Config,
     own_orders::{self, Wish},
     store::Database,
     web::api::order_new::{self, AmountRequest, PlaceRequest},
@@ -26,8 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Args)]
 pub struct ImportOrders {
-    #[arg(long)]
-    shop: String,
     /// CSV with a header: channel, number, customer, total, and optionally coupons (separated by
     /// blanks), credits, status, placed_at, note
     file: PathBuf,
@@ -35,7 +32,7 @@ pub struct ImportOrders {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    configured: crate::Configured,
+    of: crate::OfShop,
 }
 
 #[derive(Deserialize)]
@@ -76,8 +73,7 @@ impl Sum {
 /// # Errors
 /// Where a row has a mistake, or was not placed.
 pub async fn run(command: ImportOrders) -> anyhow::Result<()> {
-    let config = Config::load(&command.configured.config)?;
-    let id = ShopId(command.shop);
+    let (config, id) = command.of.load()?;
     let database = Database::open_beside(&config.database, SystemClock.now()).await?;
     let app = App::over(config, database, false).await?;
     let shop = app.shops.get(&id).with_context(|| format!("--shop: there is no shop {id}"))?;

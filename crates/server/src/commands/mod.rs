@@ -10,6 +10,7 @@ pub mod import_orders;
 pub mod reconcile;
 pub mod restore;
 pub mod staff;
+pub mod webhooks;
 
 use sha2::{Digest, Sha256};
 use std::io::{self, Write};

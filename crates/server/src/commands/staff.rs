@@ -1,12 +1,12 @@
 //! `kaeru staff`: accounts from the command line.
 
+use crate::OfShop;
 use anyhow::{Context, bail};
 use clap::{Subcommand, ValueEnum};
 use domain::{Actor, Role, ShopId};
 use engine::ports::Clock;
 use server::{
     clock::SystemClock,
-    config::Config,
     ids, secrets,
     store::{
         Database, audit, second_factor,
@@ -14,14 +14,12 @@ use server::{
         tokens::{self, New},
     },
 };
-use std::{io::IsTerminal, path::Path, time::Duration};
+use std::{io::IsTerminal, time::Duration};
 
 #[derive(Subcommand)]
 pub enum Staff {
     /// A new account; the password is asked for, or read from standard input
     Add {
-        #[arg(long)]
-        shop: String,
         #[arg(long)]
         email: String,
         #[arg(long)]
@@ -29,46 +27,33 @@ pub enum Staff {
         #[arg(long, value_enum)]
         role: RoleName,
         #[command(flatten)]
-        configured: crate::Configured,
+        of: OfShop,
     },
     /// Every account of a shop
-    List {
-        #[arg(long)]
-        shop: String,
-        #[command(flatten)]
-        configured: crate::Configured,
-    },
+    List(OfShop),
     /// The account may not sign in any more, and is signed out everywhere
     Disable {
         #[arg(long)]
-        shop: String,
-        #[arg(long)]
         email: String,
         #[command(flatten)]
-        configured: crate::Configured,
+        of: OfShop,
     },
     /// A new password, read like that of a new account
     ResetPassword {
         #[arg(long)]
-        shop: String,
-        #[arg(long)]
         email: String,
         #[command(flatten)]
-        configured: crate::Configured,
+        of: OfShop,
     },
     /// No second factor any more: for who lost the telephone
     ResetSecondFactor {
         #[arg(long)]
-        shop: String,
-        #[arg(long)]
         email: String,
         #[command(flatten)]
-        configured: crate::Configured,
+        of: OfShop,
     },
     /// A personal token for the API, printed once
     Token {
-        #[arg(long)]
-        shop: String,
         #[arg(long)]
         email: String,
         /// What it is for
@@ -78,7 +63,7 @@ pub enum Staff {
         #[arg(long, default_value_t = 90)]
         days: u32,
         #[command(flatten)]
-        configured: crate::Configured,
+        of: OfShop,
     },
 }
 
@@ -107,33 +92,33 @@ impl From<RoleName> for Role {
 /// Does what the command says.
 pub async fn run(command: Staff) -> anyhow::Result<()> {
     match command {
-        Staff::Add { shop, email, name, role, configured } => {
-            let (database, shop) = open(&configured.config, shop).await?;
+        Staff::Add { email, name, role, of } => {
+            let (database, shop) = open(&of).await?;
             let password = password()?;
             add(&database, &shop, &email, &name, role.into(), password).await?;
             println!("{email} may sign in now.");
         }
-        Staff::List { shop, configured } => {
-            let (database, shop) = open(&configured.config, shop).await?;
+        Staff::List(of) => {
+            let (database, shop) = open(&of).await?;
             for account in staff::list(&database, &shop).await? {
                 let state = if account.disabled_at.is_some() { "disabled" } else { "active" };
                 let (email, role, name) = (account.email, account.role.as_str(), account.name);
                 println!("{email}\t{role}\t{state}\t{name}");
             }
         }
-        Staff::Disable { shop, email, configured } => {
-            let (database, shop) = open(&configured.config, shop).await?;
+        Staff::Disable { email, of } => {
+            let (database, shop) = open(&of).await?;
             alter(&database, &shop, &email, Change::Disable, "staff.disable").await?;
             println!("{email} may not sign in any more.");
         }
-        Staff::ResetPassword { shop, email, configured } => {
-            let (database, shop) = open(&configured.config, shop).await?;
+        Staff::ResetPassword { email, of } => {
+            let (database, shop) = open(&of).await?;
             let change = Change::Password(secrets::hash(password()?).await?);
             alter(&database, &shop, &email, change, "staff.reset_password").await?;
             println!("{email} has a new password, and is signed out everywhere.");
         }
-        Staff::ResetSecondFactor { shop, email, configured } => {
-            let (database, shop) = open(&configured.config, shop).await?;
+        Staff::ResetSecondFactor { email, of } => {
+            let (database, shop) = open(&of).await?;
             let account = account(&database, &shop, &email).await?;
             let entry = entry(&shop, "staff.reset_second_factor", &email);
             if !second_factor::remove(&database, account, entry).await? {
@@ -141,21 +126,16 @@ pub async fn run(command: Staff) -> anyhow::Result<()> {
             }
             println!("{email} signs in with the password alone now.");
         }
-        Staff::Token { shop, email, name, days, configured } => {
-            let (database, shop) = open(&configured.config, shop).await?;
+        Staff::Token { email, name, days, of } => {
+            let (database, shop) = open(&of).await?;
             println!("{}", token(&database, &shop, &email, name, days).await?);
         }
     }
     Ok(())
 }
 
-async fn open(config: &Path, shop: String) -> anyhow::Result<(Database, ShopId)> {
-    let config = Config::load(config)?;
-    let shop = ShopId(shop);
-    if !config.shops.iter().any(|other| other.id == shop) {
-        let known: Vec<_> = config.shops.iter().map(|shop| shop.id.as_str()).collect();
-        bail!("--shop: there is no shop {shop}; there is {}", known.join(", "));
-    }
+async fn open(of: &OfShop) -> anyhow::Result<(Database, ShopId)> {
+    let (config, shop) = of.load()?;
     Ok((Database::open_beside(&config.database, SystemClock.now()).await?, shop))
 }
 

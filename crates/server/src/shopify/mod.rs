@@ -11,6 +11,7 @@ mod bucket;
 mod coupons;
 mod customer;
 mod envelope;
+pub mod installation;
 mod limiter;
 mod metafield;
 mod operations;

@@ -49,6 +49,7 @@ type OrderDisplayFulfillmentStatus = String;
 type OrderTransactionKind = String;
 type OrderTransactionStatus = String;
 type StoreCreditAccountCreditUserErrorCode = String;
+type WebhookSubscriptionTopic = String;
 
 macro_rules! operations {
     ($($name:ident = $file:tt costs $cost:literal $turn:ident;)*) => {
@@ -68,7 +69,8 @@ macro_rules! operations {
                     "OrderDisplayFulfillmentStatus",
                     "OrderTransactionKind",
                     "OrderTransactionStatus",
-                    "StoreCreditAccountCreditUserErrorCode"
+                    "StoreCreditAccountCreditUserErrorCode",
+                    "WebhookSubscriptionTopic"
                 ),
                 fragments_other_variant = "true"
             )]
@@ -112,10 +114,12 @@ operations! {
     CreditsReverted = "src/shopify/operations/credits_reverted.graphql" costs 126 Later;
     CustomerCard = "src/shopify/operations/customer_card.graphql" costs 4 Later;
     DiscountsNewest = "src/shopify/operations/discounts_newest.graphql" costs 100 Later;
+    Installation = "src/shopify/operations/installation.graphql" costs 53 Later;
     OrderCancel = "src/shopify/operations/order_cancel.graphql" costs 10 Later;
     OrderProgress = "src/shopify/operations/order_progress.graphql" costs 1 Later;
     OrderRead = "src/shopify/operations/order_read.graphql" costs 55 Later;
     OrdersChanged = "src/shopify/operations/orders_changed.graphql" costs 50 Later;
+    WebhookSubscribe = "src/shopify/operations/webhook_subscribe.graphql" costs 10 Later;
 }
 
 macro_rules! user_errors {
@@ -127,6 +131,14 @@ macro_rules! user_errors {
             }
         })*
     };
+}
+
+// This mutation's errors have no code.
+impl From<webhook_subscribe::WebhookSubscribeWebhookSubscriptionCreateUserErrors> for UserError {
+    fn from(error: webhook_subscribe::WebhookSubscribeWebhookSubscriptionCreateUserErrors) -> Self {
+        let field = error.field.unwrap_or_default();
+        Self { code: None, field, message: error.message, element: None }
+    }
 }
 
 impl From<coupons_write::CouponsWriteMetafieldsSetUserErrors> for UserError {

@@ -190,6 +190,13 @@ pub async fn forget(database: &Database, before: At) -> Result<usize, StoreError
     database.write(Forget(before)).await
 }
 
+/// The topics that were heard lately.
+pub async fn topics(database: &Database, shop: &ShopId) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT DISTINCT topic FROM webhook_inbox WHERE shop = ?1 ORDER BY topic";
+    let lines = database.read(sql, vec![shop.0.clone().into()]).await?;
+    lines.iter().map(|line| Ok(line.text(0)?.to_owned())).collect()
+}
+
 /// How many wait for a person, and how many to be worked on.
 pub async fn counts(database: &Database) -> Result<(i64, i64), StoreError> {
     let sql = "SELECT (SELECT count(*) FROM webhook_inbox WHERE parked IS NOT NULL), \

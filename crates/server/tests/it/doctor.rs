@@ -26,19 +26,31 @@ async fn the_doctor_says_what_to_do() -> anyhow::Result<()> {
     assert!(!well && said.contains("schema changes are missing: run `kaeru migrate`"), "{said}");
     assert!(!folder.path().join("kaeru.db").exists(), "the doctor changes nothing");
     assert!(kaeru(&["migrate", "--config", path], "")?.0);
-    let staff = ["staff", "add", "--shop", "main", "--email", "a@b.test", "--name", "Sato"];
+    let staff = ["staff", "add", "--email", "a@b.test", "--name", "Sato"];
     let more = ["--role", "system_admin", "--config", path];
     let (done, said) = kaeru(&[&staff[..], &more].concat(), "a-long-password\n")?;
     assert!(done, "{said}");
     let (well, said) = doctor(&good)?;
+    assert!(!well && said.contains("main: webhooks: orders/create, orders/paid"), "{said}");
+    for words in
+        ["orders/cancelled: is sent to http://127.0.0.1:1/webhooks/shopify/main", "already"]
+    {
+        let (done, said) = kaeru(&["webhooks", "--config", path], "")?;
+        assert!(done && said.contains(words), "{said}");
+    }
+    let (well, said) = doctor(&good)?;
     assert!(well && !said.contains("bad "), "{said}");
-    for named in ["schema is up to date", "Shopify answers", "points book answers", "looks"] {
+    for named in
+        ["schema is up to date", "Shopify answers", "points book answers", "looks", "scopes"]
+    {
         assert!(said.contains(named), "{named}: {said}");
     }
     let nowhere = format!("smtp://127.0.0.1:{}", free_port()?);
     for (from, to, named) in [
         ("webhook_secret = \"a-secret\"\n", "", "webhook secret: set"),
         ("demo-shopify-token", "another", "Shopify: refused"),
+        ("\"JPY\"", "\"USD\"", "shop.currency is USD"),
+        ("demo.myshopify.com", "other.myshopify.com", "its webhooks would be refused"),
         ("demo-pos-token", "another", "points book: refused"),
         ("/pos\"", "/pos\"\nidempotency = false", ""),
         ("lookup = true", "lookup = false", "a person must decide"),

@@ -213,7 +213,8 @@ async fn operations_cost_what_shopify_says() {
             "OrderCancel" => json!({"id": order, "reason": "STAFF", "restock": false}),
             "OrdersChanged" => json!({"query": "status:any"}),
             "CreditsRead" => json!({"customer": customer}),
-            "DiscountsNewest" => json!({}),
+            "DiscountsNewest" | "Installation" => json!({}),
+            "WebhookSubscribe" => json!({"topic": "ORDERS_PAID", "uri": "https://kaeru.example"}),
             "CreditGive" => json!({
                 "customer": customer,
                 "credit": {"creditAmount": {"amount": "300", "currencyCode": "JPY"}},
