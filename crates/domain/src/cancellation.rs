@@ -372,6 +372,7 @@ impl Cancellation {
             balance: moved.after,
             reason: "cancellation",
             linked_to: Some(self.terms.coupon.terms.reference()),
+            good_until: moved.honoured,
         });
         facts.extend(self.cancelled_facts());
         to(State::Recording { outcome: Outcome::Refunded(moved) }, event, facts)

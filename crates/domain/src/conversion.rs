@@ -464,6 +464,7 @@ impl Conversion {
             balance: paid.after,
             reason: "conversion",
             linked_to: None,
+            good_until: None,
         });
         facts.push(Fact::Issued { node });
         facts.push(Fact::Released { give_back: false });

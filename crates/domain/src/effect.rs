@@ -142,6 +142,9 @@ pub struct Moved {
     /// Balances around the movement, where the book tells them.
     pub before: Option<Points>,
     pub after: Option<Points>,
+    /// Until when what it brought is good, where the points book tells; the soonest date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub honoured: Option<At>,
 }
 
 /// A call that is known not to have happened, and why.
@@ -310,6 +313,8 @@ pub enum Fact {
         reason: &'static str,
         /// The reference of the movement that this one gives back.
         linked_to: Option<Reference>,
+        /// Until when what it brought is good, where the points book told.
+        good_until: Option<At>,
     },
     /// The conversion no longer holds balance back; `give_back` returns the day's allowance too.
     Released {

@@ -404,8 +404,8 @@ impl Reversal {
     ) -> Next {
         let item = done.len();
         let outcome = match (self.current(), outcome) {
-            (Some(Item::OwnCredit { amount, expiry, .. }), Outcome::Moved(_)) => {
-                let honoured = expiry.requested.or(expiry.original);
+            (Some(Item::OwnCredit { amount, expiry, .. }), Outcome::Moved(moved)) => {
+                let honoured = moved.honoured.or(expiry.requested).or(expiry.original);
                 Outcome::Credited { minor: amount.minor, transaction: None, honoured }
             }
             (_, outcome) => outcome,
@@ -423,6 +423,7 @@ impl Reversal {
                     // What it was granted with is the till's own, and not among our movements.
                     Item::Earned { .. } | Item::Credit { .. } | Item::OwnCredit { .. } => None,
                 },
+                good_until: moved.honoured,
             });
         }
         facts.push(Fact::ItemEnded { item, outcome });

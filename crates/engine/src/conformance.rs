@@ -134,7 +134,7 @@ fn created(store: &dyn Store, n: u128, customer: u64) -> Row {
 }
 
 fn paid() -> Input {
-    Input::Moved(Moved { before: Some(points(1_250)), after: Some(points(750)) })
+    Input::Moved(Moved { before: Some(points(1_250)), after: Some(points(750)), honoured: None })
 }
 
 fn a_flow_reads_back_as_written(store: &dyn Store) {

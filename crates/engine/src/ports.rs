@@ -71,6 +71,8 @@ pub struct Movement {
     pub points: i64,
     /// The balance after it, where the book tells.
     pub balance: Option<Points>,
+    /// Until when what it brought is good, where the book tells.
+    pub honoured: Option<At>,
 }
 
 /// Whoever holds the points. `limit` is the most that a call may take, connecting included.

@@ -407,9 +407,9 @@ async fn look_up(book: &dyn PointsBook, order: &Order<'_>, limit: Duration) -> S
     match book.find(&order.customer, &order.reference, limit).await {
         Answer::Done(found) => match found.as_slice() {
             [] => Seen::Absent,
-            [Movement { points, balance }] if *points == order.points => {
+            [Movement { points, balance, honoured }] if *points == order.points => {
                 let before = balance.and_then(|after| Points::new(after.get() - order.points));
-                Seen::Settled(Input::Moved(Moved { before, after: *balance }))
+                Seen::Settled(Input::Moved(Moved { before, after: *balance, honoured: *honoured }))
             }
             _ => Seen::Settled(Input::Parked(Reason::Contradiction)),
         },

@@ -7,7 +7,7 @@ use crate::{
     store::customers::{self, CustomerRow},
     web::ApiError,
 };
-use domain::{CustomerId, Points, PosId, Problem, Refusal};
+use domain::{CustomerId, Money, Points, PosId, Problem, Refusal};
 use engine::ports::Answer;
 use std::{sync::Arc, time::Duration};
 
@@ -106,6 +106,22 @@ pub async fn balance_of(
         }
     }
     Err(Problem::PointsUnavailable)
+}
+
+/// What the customer has of store credit that Shopify holds, as it says now.
+///
+/// # Errors
+/// Where there is no such customer, or Shopify does not answer.
+pub async fn store_credit(shop: &Shop, customer: CustomerId) -> Result<Vec<Money>, Problem> {
+    for _ in 0..TRIES {
+        match shop.shopify.store_credit(customer, CARD_LIMIT).await {
+            Answer::Done(credit) => return Ok(credit),
+            Answer::Refused(Refusal::UnknownCustomer) => return Err(Problem::UnknownCustomer),
+            Answer::Refused(_) => break,
+            Answer::Unknown(_) => {}
+        }
+    }
+    Err(Problem::ShopifyUnavailable)
 }
 
 /// Today in the shop's time zone.

@@ -79,9 +79,9 @@ pub async fn catch_up(app: &Arc<App>, shop: &Shop) -> Result<usize, Trouble> {
     loop {
         let page = shop.shopify.orders_changed(since, after, Deadline::after(READ_LIMIT)).await;
         let page = page.map_err(|stop| later(&stop))?;
-        for (id, updated_at) in page.orders {
-            let known = orders::updated_at(&app.database, &shop.id, &id).await?;
-            if known.is_none_or(|known| known < updated_at) {
+        for (id, standing) in page.orders {
+            let known = orders::standing(&app.database, &shop.id, &id).await?;
+            if known.is_none_or(|known| known.is_behind(&standing)) {
                 match fetch(app, shop, &id).await {
                     // It is known now; what it makes due is seen to when it is heard of again.
                     Ok(()) | Err(Trouble::Later(webhooks::BUSY)) => read += 1,

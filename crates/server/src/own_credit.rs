@@ -3,7 +3,7 @@
 use crate::{
     acts::Declined,
     app::{App, Shop},
-    reversals::Wish,
+    reversals::{Wish, lots::Lots},
     store::{
         ledger,
         order_lists::{Credit, Found},
@@ -12,7 +12,7 @@ use crate::{
 };
 use domain::{
     At, CustomerId, Money, PosId, Problem, Reference,
-    ledger::{Lot, Taken},
+    ledger::Lot,
     reversal::{Expiry, Item},
 };
 use iso_currency::Currency;
@@ -43,10 +43,12 @@ pub async fn coming_back(
     let holder = holder(customer);
     let spent = Reference::of_spending(&found.listed.id);
     let (taken, returns) = ledger::taken(&app.database, &book.holder(&holder), &spent).await?;
+    let lots = Lots(taken.into_iter().filter(|part| part.amount > 0).collect());
     let over: Vec<&Lot> =
-        taken.iter().map(|of| &of.lot).filter(|lot| lot.has_expired(now)).collect();
+        lots.0.iter().map(|of| &of.lot).filter(|lot| lot.has_expired(now)).collect();
     let whole = credit.amount - credit.taken;
-    let minor = match wish.extend_to {
+    let until = wish.until(&credit.payment.to_string());
+    let minor = match until {
         Some(until) => {
             if over.iter().any(|lot| lot.may_last(until, now, &shop.zone).is_err()) {
                 return Err(Declined::Problem(Problem::PaidLotTooLong));
@@ -54,18 +56,13 @@ pub async fn coming_back(
             whole
         }
         None if over.is_empty() => whole,
-        None => whole.min(alive(&taken, now)),
+        None => whole.min(lots.alive(now)),
     };
     if minor <= 0 {
         return Ok(vec![]);
     }
     let currency = Currency::from_code(&credit.currency).unwrap_or(Currency::XXX);
-    let expiry = Expiry { original: credit.original_expiry, requested: wish.extend_to };
+    let expiry = Expiry { original: lots.original(), requested: until };
     let amount = Money { minor, currency };
     Ok(vec![Item::OwnCredit { holder, amount, part: returns + 1, expiry }])
-}
-
-/// What comes back by itself to lots that are good still.
-fn alive(taken: &[Taken], now: At) -> i64 {
-    taken.iter().filter(|of| !of.lot.has_expired(now)).map(|of| of.amount).sum()
 }

@@ -2,6 +2,7 @@
 
 pub mod earned;
 pub mod gate;
+pub mod lots;
 pub mod returns;
 
 use crate::{
@@ -20,6 +21,7 @@ use domain::{
 };
 use engine::store::{Guard, Request};
 use iso_currency::Currency;
+use lots::{Back, Lots};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -89,7 +91,7 @@ impl Wish {
 
 impl Wish {
     /// Until when that lot is to be good, where that was chosen.
-    fn until(&self, lot: &str) -> Option<At> {
+    pub fn until(&self, lot: &str) -> Option<At> {
         self.extend.get(lot).copied().or(self.extend_to)
     }
 }
@@ -201,7 +203,13 @@ async fn chosen(
         true => vec![],
         false => own_credit::coming_back(app, shop, found, wish, now).await?,
     };
-    let mut items = items(found, wish, refunds, own, now)?;
+    let lots = lots::of_coupons(app, shop, found, wish).await?;
+    let mut items = own;
+    items.extend(of_points(shop, (found, &lots), wish, now)?);
+    items.extend(of_credits(found, wish, now));
+    if items.is_empty() && is_open(found, wish) {
+        return Err(Declined::Problem(Problem::CreditExpired));
+    }
     if shop.reversals.earned.is_some() && wish.points && !wish.keep_earned {
         let pos_id = earned::whose(app, shop, found).await?;
         items.extend(earned::item(found, pos_id, refunds));
@@ -289,36 +297,45 @@ async fn fresh(app: &Arc<App>, shop: &Shop, order: &str) -> Result<Found, Declin
 }
 
 /// The order's customer; of an order without one the coupons', which nobody else could use.
-fn whose(found: &Found) -> Option<CustomerId> {
+pub fn whose(found: &Found) -> Option<CustomerId> {
     found.listed.customer.or_else(|| found.coupons.first().map(|coupon| coupon.terms.customer))
 }
 
-/// `refunds`: the order stands, and what its refunds make due comes back. Of store credit nothing
-/// does then: whoever refunds decides at Shopify how much of it is. `own`: of credit that Kaeru
-/// holds.
-fn items(
-    found: &Found,
+/// Of an order that stands, what its refunds make due; else all that is open.
+fn of_points(
+    shop: &Shop,
+    (found, lots): (&Found, &[Option<Lots>]),
     wish: &Wish,
-    refunds: bool,
-    own: Vec<Item>,
     now: At,
 ) -> Result<Vec<Item>, Declined> {
-    let open_of = if refunds { due_points } else { open_points };
-    let mut items = own;
-    for coupon in found.coupons.iter().filter(|_| wish.points) {
-        let points = Points::new(open_of(coupon)).filter(|points| points.get() > 0);
-        let Some(points) = points else { continue };
-        if let Return::Now(expiry) = expiry(coupon.original_expiry, wish.until(&coupon.code), now) {
-            items.push(Item::Points {
-                code: coupon.terms.code.clone(),
-                pos_id: coupon.terms.pos_id.clone(),
-                points,
-                part: u32::try_from(coupon.parts).unwrap_or(0) + 1,
-                expiry,
-            });
-        }
+    let open_of = if is_of_refunds(found, wish) { due_points } else { open_points };
+    let mut items = Vec::new();
+    for (coupon, lots) in found.coupons.iter().zip(lots).filter(|(coupon, _)| open_of(coupon) > 0) {
+        let (open, until) = (open_of(coupon), wish.until(&coupon.code));
+        let back = match lots {
+            Some(lots) => lots.back(open, until, shop, now).map_err(Declined::Problem)?,
+            None => match expiry(coupon.original_expiry, until, now) {
+                Return::Now(expiry) => Some(Back { amount: open, expiry }),
+                Return::Lapsed => None,
+            },
+        };
+        let Some(Back { amount, expiry }) = back else { continue };
+        items.extend(Points::new(amount).map(|points| Item::Points {
+            code: coupon.terms.code.clone(),
+            pos_id: coupon.terms.pos_id.clone(),
+            points,
+            part: u32::try_from(coupon.parts).unwrap_or(0) + 1,
+            expiry,
+        }));
     }
-    let of_shopify = wish.credits && !refunds && found.listed.channel == SHOPIFY;
+    Ok(items)
+}
+
+/// Of store credit nothing is due while the order stands: whoever refunds decides at Shopify how
+/// much of it is.
+fn of_credits(found: &Found, wish: &Wish, now: At) -> Vec<Item> {
+    let mut items = Vec::new();
+    let of_shopify = wish.credits && !is_of_refunds(found, wish) && found.listed.channel == SHOPIFY;
     for credit in found.credits.iter().filter(|_| of_shopify) {
         // What Shopify gives back meanwhile is looked at again before any is sent.
         if open_credit(credit) == 0 {
@@ -331,12 +348,15 @@ fn items(
             items.push(Item::Credit { payment: credit.payment, amount, expiry });
         }
     }
-    let open = found.coupons.iter().any(|coupon| wish.points && open_of(coupon) > 0)
-        || found.credits.iter().any(|of| wish.credits && !refunds && open_credit(of) > 0);
-    if items.is_empty() && open {
-        return Err(Declined::Problem(Problem::CreditExpired));
-    }
-    Ok(items)
+    items
+}
+
+/// Whether anything of what is wanted has not come back yet.
+fn is_open(found: &Found, wish: &Wish) -> bool {
+    let refunds = is_of_refunds(found, wish);
+    let open_of = if refunds { due_points } else { open_points };
+    found.coupons.iter().any(|coupon| wish.points && open_of(coupon) > 0)
+        || found.credits.iter().any(|of| wish.credits && !refunds && open_credit(of) > 0)
 }
 
 /// A second that no other credit of this moment has.

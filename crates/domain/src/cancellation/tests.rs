@@ -4,7 +4,7 @@ use crate::{conversion, ids::NodeId, points::Points};
 const NOW: At = At(1_705_314_600_000_000);
 
 fn moved() -> Moved {
-    Moved { before: Points::new(750), after: Points::new(1_250) }
+    Moved { before: Points::new(750), after: Points::new(1_250), honoured: None }
 }
 
 fn cancellation(refund: bool) -> Cancellation {

@@ -24,7 +24,7 @@ pub(super) fn terms() -> Terms {
 }
 
 fn paid() -> Moved {
-    Moved { before: Some(points(1_250)), after: Some(points(750)) }
+    Moved { before: Some(points(1_250)), after: Some(points(750)), honoured: None }
 }
 
 /// The inputs by the words that the scripts below use.

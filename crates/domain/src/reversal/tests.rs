@@ -63,7 +63,7 @@ fn play(mut flow: Reversal, inputs: &[Input]) -> (Reversal, Vec<Fact>) {
 }
 
 fn moved(after: i64) -> Input {
-    Input::Moved(Moved { before: None, after: Points::new(after) })
+    Input::Moved(Moved { after: Points::new(after), ..Moved::default() })
 }
 
 fn reverted(minor: i64) -> Input {
@@ -196,6 +196,7 @@ fn a_movement_names_its_counterpart() {
         balance: Points::new(1_250),
         reason: "reversal",
         linked_to: Some(Reference::from("COUPON-70934-AB34CD-500")),
+        good_until: None,
     };
     assert_eq!(facts[0], expected);
     assert_eq!(facts[2..], [Fact::ReversalEnded, Fact::Notify(Notice::OrderReversed)]);

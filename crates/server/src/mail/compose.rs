@@ -15,7 +15,7 @@ use crate::{
     },
 };
 use domain::{
-    CustomerId, Flow, FlowId, Money, PosId, Reversal, Terms,
+    At, CustomerId, Flow, FlowId, Money, PosId, Reversal, Terms,
     coupon::Status,
     reversal::{Item, Outcome},
 };
@@ -48,6 +48,8 @@ struct Came {
     order: String,
     points: i64,
     credit: Option<Money>,
+    /// Until when the points are good, where the points book told.
+    until: Option<At>,
 }
 
 /// Who reads it.
@@ -170,11 +172,12 @@ async fn source(app: &App, shop: &Shop, mail: &Mail) -> Result<Source, Failure> 
 
 /// What came back, and whose points they are.
 fn reversed(flow: &Reversal) -> (News, Option<PosId>) {
-    let mut came = Came { order: flow.terms.name.clone(), points: 0, credit: None };
+    let mut came = Came { order: flow.terms.name.clone(), points: 0, credit: None, until: None };
     let mut whose = None;
     for (item, outcome) in flow.terms.items.iter().zip(flow.done()) {
         match (item, outcome) {
-            (Item::Points { pos_id, points, .. }, Outcome::Moved(_)) => {
+            (Item::Points { pos_id, points, .. }, Outcome::Moved(moved)) => {
+                came.until = came.until.into_iter().chain(moved.honoured).min();
                 came.points += points.get();
                 whose = Some(pos_id.clone());
             }
@@ -229,8 +232,8 @@ fn letter(app: &App, shop: &Shop, source: &Source, who: Who, balance: Option<i64
             letters::cancelled::letter(&reader, terms, *refunded, balance)
         }
         News::Expiring(terms) => letters::expiring::letter(&reader, terms),
-        News::Reversed(Came { order, points, credit }) => {
-            letters::reversed::letter(&reader, order, *points, *credit, balance)
+        News::Reversed(Came { order, points, credit, until }) => {
+            letters::reversed::letter(&reader, order, (*points, *until), *credit, balance)
         }
     }
 }

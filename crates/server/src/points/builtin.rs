@@ -48,10 +48,10 @@ async fn within<T>(
 fn answer(outcome: &Outcome) -> Answer<Moved> {
     let other = |code: &str| Answer::Refused(Refusal::Other(code.to_owned()));
     match outcome {
-        Outcome::Posted(Done { amount, balance, .. })
-        | Outcome::Known(Done { amount, balance, .. }) => {
+        Outcome::Posted(Done { amount, balance, expires_at })
+        | Outcome::Known(Done { amount, balance, expires_at }) => {
             let (before, after) = (Points::new(balance - amount), Points::new(*balance));
-            Answer::Done(Moved { before, after })
+            Answer::Done(Moved { before, after, honoured: *expires_at })
         }
         Outcome::Declined(Declined::Short { .. }) => Answer::Refused(Refusal::InsufficientPoints),
         Outcome::Declined(declined) => other(code(*declined)),
@@ -95,6 +95,7 @@ impl PointsBook for Book {
                     .map(|done| Movement {
                         points: done.amount,
                         balance: Points::new(done.balance),
+                        honoured: done.expires_at,
                     })
                     .into_iter()
                     .collect(),

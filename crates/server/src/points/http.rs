@@ -76,6 +76,9 @@ struct Answered {
     previous_balance: Value,
     #[serde(default)]
     new_balance: Value,
+    /// Until when what was added is good.
+    #[serde(default)]
+    expires_at: Value,
     #[serde(default)]
     error: Value,
 }
@@ -217,7 +220,9 @@ impl HttpPoints {
             request.headers_mut().insert(IDEMPOTENCY_KEY, key);
         }
         let reply = self.send(call, request, until).await?;
-        moved(&read(&reply)?, order.points)
+        let moved = moved(&read(&reply)?, order.points)?;
+        // A till that is not said to keep dates means nothing by one.
+        Ok(Moved { honoured: moved.honoured.filter(|_| self.expiry), ..moved })
     }
 
     async fn look_up(
@@ -233,7 +238,9 @@ impl HttpPoints {
         let ours = found.iter().filter(|found| found.reference == reference.as_str());
         ours.map(|found| {
             let points = whole(&found.amount).ok_or(Stop::UNREADABLE)?;
-            Ok(Movement { points, balance: self::points(&found.balance) })
+            let balance = self::points(&found.balance);
+            // The contract's look-up names no date.
+            Ok(Movement { points, balance, honoured: None })
         })
         .collect()
     }
@@ -277,7 +284,9 @@ fn moved(answer: &Answered, asked: Points) -> Result<Moved, Stop> {
     if answer.success {
         return if whole(&answer.deducted) == Some(asked.get()) {
             let (before, after) = (points(&answer.previous_balance), points(&answer.new_balance));
-            Ok(Moved { before, after })
+            let honoured = answer.expires_at.as_str().and_then(|at| at.parse().ok());
+            let honoured = honoured.map(|at: jiff::Timestamp| At::from(at));
+            Ok(Moved { before, after, honoured })
         } else {
             Err(Stop::UNREADABLE)
         };

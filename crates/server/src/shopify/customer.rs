@@ -3,14 +3,15 @@
 use super::{
     Shopify, Source, customer_gid,
     metafield::Field,
-    operations::{self, customer_address, customer_card},
+    operations::{self, customer_address, customer_card, customer_credit},
 };
 use crate::{
     http_client::Deadline,
     outcome::{self, Stop},
 };
-use domain::{CustomerId, MemberNo, PosId};
+use domain::{CustomerId, MemberNo, Money, PosId, Refusal};
 use engine::ports::Answer;
+use iso_currency::Currency;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -48,6 +49,25 @@ impl Shopify {
                 email: customer.default_email_address.and_then(|of| filled(of.email_address)),
             })
         }))
+    }
+
+    /// What the customer has of store credit that Shopify holds, an account each currency.
+    ///
+    /// A read, as above.
+    pub async fn store_credit(&self, id: CustomerId, limit: Duration) -> Answer<Vec<Money>> {
+        outcome::answer(self.read_credit(id, Deadline::after(limit)).await)
+    }
+
+    async fn read_credit(&self, id: CustomerId, until: Deadline) -> Result<Vec<Money>, Stop> {
+        let variables = customer_credit::Variables { id: customer_gid(id) };
+        let data = self.admin.call::<operations::CustomerCredit>(variables, until).await?;
+        let customer = data.customer.ok_or(Stop::Refused(Refusal::UnknownCustomer))?;
+        let accounts = customer.store_credit_accounts.nodes.into_iter().map(|of| of.balance);
+        let money = |amount: &str, currency: &str| {
+            let currency = Currency::from_code(currency)?;
+            Money::exact(amount.parse().ok()?, currency)
+        };
+        accounts.map(|of| money(&of.amount, &of.currency_code).ok_or(Stop::UNREADABLE)).collect()
     }
 
     /// The customer's card. `None` where there is no such customer, or they are not known at the

@@ -112,6 +112,7 @@ operations! {
     CreditGive = "src/shopify/operations/credit_give.graphql" costs 10 Later;
     CreditsRead = "src/shopify/operations/credits_read.graphql" costs 184 Later;
     CreditsReverted = "src/shopify/operations/credits_reverted.graphql" costs 126 Later;
+    CustomerCredit = "src/shopify/operations/customer_credit.graphql" costs 11 Later;
     CustomerCard = "src/shopify/operations/customer_card.graphql" costs 4 Later;
     DiscountsNewest = "src/shopify/operations/discounts_newest.graphql" costs 100 Later;
     Installation = "src/shopify/operations/installation.graphql" costs 53 Later;

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     http_client::Deadline,
     outcome::Stop,
-    store::orders::{Goods, Payment, Pieces, Refund, SHOPIFY, Seen, Status},
+    store::orders::{Goods, Payment, Pieces, Refund, SHOPIFY, Seen, Standing, Status},
 };
 use domain::{At, CustomerId, OrderId};
 use iso_currency::Currency;
@@ -16,7 +16,7 @@ use iso_currency::Currency;
 /// A page of what has changed, oldest first.
 #[derive(Clone, Debug)]
 pub struct Changed {
-    pub orders: Vec<(OrderId, At)>,
+    pub orders: Vec<(OrderId, Standing)>,
     /// Where the next page begins.
     pub next: Option<String>,
 }
@@ -66,7 +66,12 @@ impl Shopify {
         let variables = orders_changed::Variables { query, after };
         let page = self.admin.call::<OrdersChanged>(variables, until).await?.orders;
         let read = |node: orders_changed::OrdersChangedOrdersNodes| {
-            Ok((OrderId(number(&node.id)?.to_string()), moment(&node.updated_at)?))
+            let standing = Standing {
+                updated_at: moment(&node.updated_at)?,
+                cancelled: node.cancelled_at.is_some(),
+                financial_status: node.display_financial_status.map(|text| text.to_lowercase()),
+            };
+            Ok((OrderId(number(&node.id)?.to_string()), standing))
         };
         let orders = page.nodes.into_iter().map(read).collect::<Result<_, Stop>>()?;
         let more = page.page_info.has_next_page;

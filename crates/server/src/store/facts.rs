@@ -20,11 +20,21 @@ pub fn write<'a>(
         statements.push(Statement { sql, values: values.to_vec() });
     };
     match fact {
-        Fact::Moved { reference, points, balance, reason, linked_to } => {
+        Fact::Moved { reference, points, balance, reason, linked_to, good_until } => {
             let linked = linked_to.as_ref().map(|reference| reference.as_str());
             let (reference, balance) = (reference.as_str(), balance.map(i64::from));
-            let moved =
-                values![shop, reference, row.id, customer, *points, balance, *reason, at, linked];
+            let moved = values![
+                shop,
+                reference,
+                row.id,
+                customer,
+                *points,
+                balance,
+                *reason,
+                at,
+                linked,
+                *good_until
+            ];
             run(sql::MOVEMENT_ADD, &moved);
             if let Some(linked) = linked {
                 run(sql::MOVEMENT_LINK, &values![shop, linked, reference]);

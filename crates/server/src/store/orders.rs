@@ -329,15 +329,41 @@ pub async fn keep_earned(
     database.write(KeepEarned { shop, order, points, policy }).await
 }
 
-/// When the order changed last, as far as is known.
-pub async fn updated_at(
+/// How an order stands, in a few words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub updated_at: At,
+    pub cancelled: bool,
+    pub financial_status: Option<String>,
+}
+
+impl Standing {
+    /// Whether the other one is news. Shopify counts changes in whole seconds: of two in the same
+    /// second the states tell.
+    pub fn is_behind(&self, other: &Self) -> bool {
+        let differs =
+            self.cancelled != other.cancelled || self.financial_status != other.financial_status;
+        self.updated_at < other.updated_at || (self.updated_at == other.updated_at && differs)
+    }
+}
+
+/// How the order stands, as far as is known.
+pub async fn standing(
     database: &Database,
     shop: &ShopId,
     order: &OrderId,
-) -> Result<Option<At>, StoreError> {
-    let sql = "SELECT updated_at FROM orders WHERE shop = ?1 AND id = ?2";
+) -> Result<Option<Standing>, StoreError> {
+    let sql = "SELECT updated_at, cancelled_at, financial_status FROM orders \
+        WHERE shop = ?1 AND id = ?2";
     let lines = database.read(sql, values![shop.0.clone(), order.0.clone()].to_vec()).await?;
-    Ok(lines.first().map(|line| line.at(0)).transpose()?)
+    let read = |line: &Line| {
+        Ok::<_, DbError>(Standing {
+            updated_at: line.at(0)?,
+            cancelled: !line.is_null(1),
+            financial_status: line.maybe_text(2)?.map(str::to_owned),
+        })
+    };
+    Ok(lines.first().map(read).transpose()?)
 }
 
 /// Orders that store credit paid for and whose credits are to be read, oldest change first.

@@ -33,6 +33,8 @@ pub struct MovementRow {
     pub balance: Option<i64>,
     pub reason: String,
     pub linked_to: Option<String>,
+    /// Until when what it brought is good, where the points book told.
+    pub good_until: Option<At>,
     pub at: At,
 }
 
@@ -137,7 +139,8 @@ impl Reads {
         let before = start_of(before);
         let values =
             values![shop.0.clone(), number(customer.0)?, before.at, before.key, most_rows(most)];
-        let sql = "SELECT reference, points, balance, reason, linked_to, at FROM movement \
+        let sql = "SELECT reference, points, balance, reason, linked_to, at, good_until \
+            FROM movement \
             WHERE shop = ?1 AND customer = ?2 AND (at, reference) < (?3, ?4) \
             ORDER BY at DESC, reference DESC LIMIT ?5";
         let read = |line: &Line| {
@@ -148,6 +151,7 @@ impl Reads {
                 reason: line.text(3)?.to_owned(),
                 linked_to: line.maybe_text(4)?.map(str::to_owned),
                 at: line.at(5)?,
+                good_until: line.maybe_at(6)?,
             })
         };
         self.list(sql, values.to_vec(), read).await

@@ -28,7 +28,8 @@ const COUPON_FREE: &str =
 
 /// ?5: the part that this is; ?7: 1, no more than refunds make due.
 const POINTS_TAKE: &str = "UPDATE order_coupon SET taken = taken + ?4, parts = ?5, \
-    requested_expiry = ?6 WHERE shop = ?1 AND order_id = ?2 AND code = ?3 \
+    requested_expiry = ?6, original_expiry = coalesce(?8, original_expiry) \
+    WHERE shop = ?1 AND order_id = ?2 AND code = ?3 \
     AND taken + ?4 <= CASE WHEN ?7 = 1 THEN due ELSE points END AND parts = ?5 - 1";
 const POINTS_FREE: &str = "UPDATE order_coupon SET taken = taken - ?4 \
     WHERE shop = ?1 AND order_id = ?2 AND code = ?3";
@@ -120,8 +121,16 @@ pub async fn take<T: Tx>(
             Item::Points { code, points, part, expiry, .. } => {
                 let (code, points) = (code.as_str(), points.get());
                 let coupon = values![shop, code, points].to_vec();
-                let values =
-                    values![shop, order, code, points, *part, expiry.requested, terms.refunds];
+                let values = values![
+                    shop,
+                    order,
+                    code,
+                    points,
+                    *part,
+                    expiry.requested,
+                    terms.refunds,
+                    expiry.original
+                ];
                 one(tx, Statement { sql: COUPON_TAKE, values: coupon }).await?
                     && one(tx, Statement { sql: POINTS_TAKE, values: values.to_vec() }).await?
             }
@@ -236,9 +245,12 @@ fn ended(
         statements.push(Statement { sql, values: values.to_vec() });
     };
     match (&terms.items[item], outcome) {
-        (Item::Points { code, points, expiry, .. }, _) => {
-            let values = values![shop, order, code.0.clone(), points.get(), expiry.requested];
-            run(POINTS_BACK, &values);
+        (Item::Points { code, points, .. }, outcome) => {
+            let honoured = match outcome {
+                Outcome::Moved(moved) => moved.honoured,
+                _ => None,
+            };
+            run(POINTS_BACK, &values![shop, order, code.0.clone(), points.get(), honoured]);
         }
         (
             item @ (Item::Credit { amount, expiry, .. } | Item::OwnCredit { amount, expiry, .. }),

@@ -89,7 +89,8 @@ pub const COUPON_USED: &str = "UPDATE coupon SET used_in = ?3 WHERE shop = ?1 AN
 pub const COUPON_USE: &str = "SELECT used_in FROM coupon WHERE shop = ?1 AND code = ?2";
 
 pub const MOVEMENT_ADD: &str = "INSERT INTO movement (shop, reference, flow, customer, points, \
-    balance, reason, at, linked_to) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    balance, reason, at, linked_to, good_until) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 
 /// The movement that was given back names its counterpart.
 pub const MOVEMENT_LINK: &str =

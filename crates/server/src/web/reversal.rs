@@ -42,6 +42,8 @@ pub struct ReversalItem {
     pub outcome: &'static str,
     /// Until when it was asked to be good.
     pub expires_at: Option<String>,
+    /// Until when it is, where its holder told.
+    pub good_until: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -108,12 +110,23 @@ pub fn body(id: FlowId, flow: &Reversal, language: Language) -> ReversalBody {
             .items
             .iter()
             .enumerate()
-            .map(|(place, item)| shown(flow, item, outcome(flow, place)))
+            .map(|(place, item)| ReversalItem {
+                good_until: done.get(place).and_then(honoured).map(At::rfc3339),
+                ..shown(flow, item, outcome(flow, place))
+            })
             .collect(),
         balance,
         by: terms.by.name().unwrap_or_else(|| terms.by.kind()).to_owned(),
         at: terms.at.rfc3339(),
         problem,
+    }
+}
+
+const fn honoured(outcome: &Outcome) -> Option<At> {
+    match outcome {
+        Outcome::Moved(moved) => moved.honoured,
+        Outcome::Credited { honoured, .. } => *honoured,
+        Outcome::ByShopify | Outcome::Lapsed | Outcome::Short => None,
     }
 }
 
@@ -160,6 +173,7 @@ fn shown(flow: &Reversal, item: &Item, outcome: &'static str) -> ReversalItem {
         reference: item.reference(&flow.terms.order).0,
         outcome,
         expires_at: expires_at.map(At::rfc3339),
+        good_until: None,
     };
     match item {
         Item::Points { code, points, expiry, .. } => ReversalItem {

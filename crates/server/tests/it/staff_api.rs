@@ -173,6 +173,7 @@ const ROUTES: &[(&str, &str, &str, &str)] = &[
     ("GET", "/orders", "", "vmes"),
     ("GET", "/orders/NONE", "", "vmes"),
     ("GET", "/orders/NONE/refund-preview", "", "vmes"),
+    ("GET", "/orders/NONE/revert-preview", "", "vmes"),
     ("POST", "/orders/cancel", r#"{"orders":["A"],"reason":"customer"}"#, "es"),
     ("POST", "/orders/revert", r#"{"orders":["A"]}"#, "es"),
     ("POST", "/orders/NONE/revert", "{}", "mes"),

@@ -73,6 +73,11 @@ impl World {
         Ok(Self { base, client: reqwest::Client::new(), peers: http_client::http_client() })
     }
 
+    /// One that somebody else has started.
+    pub fn at(base: String) -> Self {
+        Self { base, client: reqwest::Client::new(), peers: http_client::http_client() }
+    }
+
     pub async fn books(&self) -> anyhow::Result<Value> {
         let answer = self.client.get(format!("{}/sandbox/api/books", self.base)).send().await?;
         Ok(answer.json().await?)

@@ -59,7 +59,11 @@ impl Till {
         self.movements.entry(reference.to_owned()).or_default().push((points, after, now));
         let reference = reference.to_owned();
         shared.note(Entry::Moved { reference, customer, points, balance: after });
-        Answer::Done(Moved { before: Points::new(before), after: Points::new(after) })
+        Answer::Done(Moved {
+            before: Points::new(before),
+            after: Points::new(after),
+            honoured: None,
+        })
     }
 }
 
@@ -125,6 +129,7 @@ impl PointsBook for World {
             let movement = |(points, balance, _): &(i64, i64, At)| Movement {
                 points: *points,
                 balance: Points::new(*balance),
+                honoured: None,
             };
             Answer::Done(shown.map(movement).collect())
         })

@@ -1,14 +1,14 @@
 //! «Points from your cancelled order have been returned.»
 
 use super::{Letter, Reader, format};
-use domain::Money;
+use domain::{At, Money};
 
 /// What came back of an order, by the number that the customer knows it by: points, store credit,
-/// or both.
+/// or both. `until`: the points are good so long, where the points book told.
 pub fn letter(
     reader: &Reader,
     order: &str,
-    points: i64,
+    (points, until): (i64, Option<At>),
     credit: Option<Money>,
     balance: Option<i64>,
 ) -> Letter {
@@ -17,6 +17,8 @@ pub fn letter(
     rows.push(reader.row("mail-row-order", order.to_owned()));
     if points > 0 {
         rows.push(reader.row("mail-row-returned", format::points(language, points)));
+        let until = until.map(|at| format::date(language, at, &reader.zone));
+        rows.extend(until.map(|until| reader.row("mail-row-until", until)));
     }
     let credit = credit.map(|credit| format::money(language, credit));
     if let Some(credit) = &credit {

@@ -95,9 +95,12 @@ fn every(language: Language) -> Vec<(&'static str, Letter)> {
         ("cancelled-kept", cancelled::letter(&nobody, &terms, false, None)),
         ("issued", issued::letter(&reader, &terms, Some(750))),
         ("expiring", expiring::letter(&reader, &terms)),
-        ("reversed", reversed::letter(&reader, "#1001", 500, None, Some(1_250))),
-        ("reversed-both", reversed::letter(&reader, "#1001", 500, credit, Some(1_250))),
-        ("reversed-credit", reversed::letter(&reader, "#1001", 0, credit, None)),
+        ("reversed", reversed::letter(&reader, "#1001", (500, None), None, Some(1_250))),
+        (
+            "reversed-both",
+            reversed::letter(&reader, "#1001", (500, Some(terms.expires_at)), credit, Some(1_250)),
+        ),
+        ("reversed-credit", reversed::letter(&reader, "#1001", (0, None), credit, None)),
         (
             "approval",
             approval::letter(&reader, &waiting(), "https://kaeru.example.test/a/1".to_owned()),

@@ -157,7 +157,7 @@ async fn balances_are_whole_and_not_negative() {
 
 #[tokio::test]
 async fn a_deduction_is_applied_only_where_it_says_so() {
-    let done = |before, after| Answer::Done(Moved { before, after });
+    let done = |before, after| Answer::Done(Moved { before, after, honoured: None });
     let short = || Answer::Refused(Refusal::InsufficientPoints);
     for (status, body, expected) in [
         (
@@ -189,13 +189,42 @@ async fn a_deduction_is_applied_only_where_it_says_so() {
 }
 
 #[tokio::test]
+async fn a_date_is_believed_of_a_till_that_keeps_dates() {
+    let end = "2027-03-31T14:59:59Z";
+    let body = |said: serde_json::Value| {
+        json!({"success": true, "added": 500, "new_balance": 1250, "expires_at": said}).to_string()
+    };
+    let moment = end.parse::<jiff::Timestamp>().ok().map(At::from);
+    for (expiry, said, honoured) in [
+        (true, json!(end), moment),
+        (true, json!(null), None),
+        (true, json!("soon"), None),
+        (true, json!(7), None),
+        (false, json!(end), None),
+    ] {
+        let stub = Stub::playing([Act::ok(body(said.clone()))]).await;
+        let till = HttpPoints::new(Settings { expiry, ..settings(&stub.url) }, http_client());
+        let (customer, reference) = (PosId::from("12345"), Reference::from(REFERENCE));
+        let order = PointsOrder {
+            customer: &customer,
+            points: Points::new(500).unwrap(),
+            reference: &reference,
+            reason: "Refund due to order cancellation",
+            expires_at: moment,
+        };
+        let expected = Moved { before: None, after: points(1250), honoured };
+        assert_eq!(till.add(order, LIMIT).await, Answer::Done(expected), "{expiry} {said}");
+    }
+}
+
+#[tokio::test]
 async fn only_movements_under_our_reference_count() {
     let row = |reference: &str, amount, balance| {
         let at = "2026-11-20T10:30:00Z";
         json!({"reference": reference, "amount": amount, "balance": balance, "created_at": at})
     };
     let ours = |amount, balance| row(REFERENCE, json!(amount), balance);
-    let movement = |points, balance| Movement { points, balance };
+    let movement = |points, balance| Movement { points, balance, honoured: None };
     for (rows, expected) in [
         (json!([]), Answer::Done(vec![])),
         (json!([ours(-500, json!(750))]), Answer::Done(vec![movement(-500, points(750))])),
@@ -306,9 +335,9 @@ async fn a_till_with_books_of_its_own() {
     let balance = async || till.balance(&PosId::from("12345"), LIMIT).await;
     assert_eq!(balance().await, Answer::Done(points(1250).unwrap()));
     assert_eq!(find(&till).await, Answer::Done(vec![]));
-    let paid = Moved { before: points(1250), after: points(750) };
+    let paid = Moved { before: points(1250), after: points(750), honoured: None };
     assert_eq!(deduct(&till, "12345", LIMIT).await, Answer::Done(paid));
-    let movement = Movement { points: -500, balance: points(750) };
+    let movement = Movement { points: -500, balance: points(750), honoured: None };
     assert_eq!(find(&till).await, Answer::Done(vec![movement]));
     assert_eq!(balance().await, Answer::Done(points(750).unwrap()));
 
@@ -339,7 +368,7 @@ async fn lost_answers_are_found_again() {
         let till = till(&format!("{url}/pos"));
         let limit = if fault.contains("never") { SHORT } else { LIMIT };
         assert_eq!(deduct(&till, "12345", limit).await, expected, "{fault}");
-        let movement = Movement { points: -500, balance: points(750) };
+        let movement = Movement { points: -500, balance: points(750), honoured: None };
         let found = if applied { vec![movement] } else { vec![] };
         assert_eq!(find(&till).await, Answer::Done(found), "{fault}");
     }
@@ -353,7 +382,7 @@ async fn a_replay_brings_the_first_answer_again() {
     let till = HttpPoints::new(settings, http_client());
     let lost = Answer::Unknown(Why::ConnectionLost);
     assert_eq!(deduct(&till, "12345", LIMIT).await, lost);
-    let paid = Moved { before: points(1250), after: points(750) };
+    let paid = Moved { before: points(1250), after: points(750), honoured: None };
     for _ in 0..2 {
         assert_eq!(deduct(&till, "12345", LIMIT).await, Answer::Done(paid));
     }

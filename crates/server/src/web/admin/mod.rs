@@ -34,6 +34,7 @@ mod plots;
 mod reconciliation;
 mod refund_preview;
 mod revert;
+mod revert_parts;
 mod review;
 mod reviews;
 mod secret;

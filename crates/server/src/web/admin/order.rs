@@ -48,13 +48,65 @@ struct Applied {
     href: String,
     points: String,
     returned: String,
+    dates: Lots,
+}
+
+/// The own dates of what was applied, and until when what came back is good.
+pub struct Lots {
+    /// `300 points until January 31, 2027`, where there are more than one.
+    pub each: Vec<(String, bool)>,
+    /// In a few words.
+    pub own: String,
+    /// Whether anything has run out.
+    pub expired: bool,
+    /// Whether its holder tells.
+    pub told: bool,
+    pub honoured: Option<String>,
+}
+
+impl Lots {
+    fn of(page: &Page, expiry: &order::ExpiryBody, lots: Vec<(String, &order::TakenLot)>) -> Self {
+        let until = |amount: &str, of: &order::TakenLot| match of.expires_at.as_deref() {
+            Some(at) => {
+                let asked = [("amount", amount), ("date", &page.day_of(at))];
+                page.with("order-lot-until", &asked)
+            }
+            None => page.with("order-lot-forever", &[("amount", amount)]),
+        };
+        let each = lots.iter().map(|(amount, of)| (until(amount, of), of.expired)).collect();
+        Self {
+            each: if lots.len() > 1 { each } else { vec![] },
+            own: match expiry.original.as_deref() {
+                Some(at) => format!("{} {}", page.t("order-own-date"), page.day_of(at)),
+                None if expiry.told => page.t("order-date-never"),
+                None => page.t("order-date-untold"),
+            },
+            expired: expiry.expired,
+            told: expiry.told,
+            honoured: expiry.honoured.as_deref().map(|at| page.day_of(at)),
+        }
+    }
+
+    pub fn of_points(page: &Page, of: &order::AppliedCoupon) -> Self {
+        let lot = |lot| (page.points(&order::TakenLot::amount(lot)), lot);
+        Self::of(page, &of.expiry, of.lots.iter().map(lot).collect())
+    }
+
+    pub fn of_credit(page: &Page, of: &order::AppliedCredit) -> Self {
+        let lot = |lot: &order::TakenLot| page.money(&of.money(lot));
+        let lots = Self::of(page, &of.expiry, of.lots.iter().map(|of| (lot(of), of)).collect());
+        match lots.told {
+            true => lots,
+            false => Self { own: page.t("order-date-unknown"), ..lots },
+        }
+    }
 }
 
 /// One decision to give back.
 struct Return {
     by: String,
     moment: String,
-    items: Vec<(String, String, Badge)>,
+    items: Vec<Given>,
     problem: Option<String>,
 }
 
@@ -68,14 +120,26 @@ fn outcome(page: &Page, outcome: &str) -> Badge {
     Badge { tone, text: page.t(&format!("order-outcome-{}", outcome.replace('_', "-"))) }
 }
 
-fn item(page: &Page, item: ReversalItem) -> (String, String, Badge) {
-    let amount = match (&item.points, &item.amount) {
-        (Some(points), _) => page.signed(points),
-        (None, Some(amount)) => page.money(amount),
-        (None, None) => String::new(),
-    };
-    let badge = outcome(page, item.outcome);
-    (amount, item.reference, badge)
+/// A thing that came back.
+struct Given {
+    amount: String,
+    reference: String,
+    outcome: Badge,
+    /// Until when it is good, where its holder told.
+    good_until: Option<String>,
+}
+
+fn item(page: &Page, item: ReversalItem) -> Given {
+    Given {
+        amount: match (&item.points, &item.amount) {
+            (Some(points), _) => page.signed(points),
+            (None, Some(amount)) => page.money(amount),
+            (None, None) => String::new(),
+        },
+        reference: item.reference,
+        outcome: outcome(page, item.outcome),
+        good_until: item.good_until.map(|at| page.day_of(&at)),
+    }
 }
 
 /// «3 of 5 items refunded: 300 of 500 points due», of an order that stands.
@@ -124,6 +188,7 @@ pub async fn see(
         code: of.code.clone(),
         points: page.points(&of.points),
         returned: page.points(&of.points_returned),
+        dates: Lots::of_points(&page, of),
     };
     let step = |of: &order::OrderStep| {
         let name = format!("order-step-{}", of.event.replace('_', "-"));

@@ -29,6 +29,8 @@ struct PreviewPage {
     policy: String,
     rows: Vec<Row>,
     sums: Vec<Sum>,
+    /// The same of what the order earned.
+    earned: Option<Sum>,
     amount: String,
     problem: Option<Said>,
 }
@@ -52,25 +54,39 @@ struct Sum {
     comes_back: String,
 }
 
-fn sum(page: &Page, preview: &RefundPreview, of: &refund_preview::PreviewCoupon) -> Sum {
-    let points = page.number(&of.points);
+/// `300 of 500`: by the shop's policy, `due` of `points`.
+fn share(page: &Page, preview: &RefundPreview, points: i64, due: i64) -> String {
+    let (points, due) = (page.number(&points), page.number(&due));
     let (refunded, goods) = (page.money(&preview.after), page.money(&preview.goods));
-    let due = page.number(&of.due_after);
     let asked = [
         ("points", points.as_str()),
         ("refunded", refunded.as_str()),
         ("goods", goods.as_str()),
         ("due", due.as_str()),
     ];
+    match preview.policy {
+        "pro_rata" => page.with("refund-share", &asked),
+        _ => page.with("refund-share-whole", &asked),
+    }
+}
+
+fn sum(page: &Page, preview: &RefundPreview, of: &refund_preview::PreviewCoupon) -> Sum {
     Sum {
         code: of.code.clone(),
-        share: match preview.policy {
-            "pro_rata" => page.with("refund-share", &asked),
-            _ => page.with("refund-share-whole", &asked),
-        },
+        share: share(page, preview, of.points, of.due_after),
         given: page.points(&of.given),
         comes_back: page.points(&of.comes_back),
     }
+}
+
+fn earned(page: &Page, preview: &RefundPreview) -> Option<Sum> {
+    let of = preview.earned.as_ref()?;
+    Some(Sum {
+        code: page.t("order-earned"),
+        share: share(page, preview, of.points, of.due_after),
+        given: page.points(&of.taken),
+        comes_back: page.points(&of.goes),
+    })
 }
 
 /// What the form says. Fields of lines come before the amount, which is for whoever has no lines.
@@ -121,6 +137,7 @@ pub async fn see(
         back,
         policy: page.t(&format!("refund-policy-{}", preview.policy.replace('_', "-"))),
         rows: preview.lines.iter().map(row).collect(),
+        earned: earned(&page, &preview),
         sums: preview.coupons.iter().map(|of| sum(&page, &preview, of)).collect(),
         amount: query.amount.unwrap_or_default(),
         problem: error.map(|error| page.problem(&error)),

@@ -1,15 +1,20 @@
 //! `/admin/orders/{id}/revert`: what was applied to a cancelled order comes back. `/cancel`: the
 //! order is cancelled first.
 
-use super::{Page, forms, orders, page::Said, show};
+use super::{
+    Page, forms, orders,
+    page::Said,
+    revert_parts::{self, EXTEND, Foreseen, Lot},
+    show,
+};
 use crate::{
     app::App,
-    reversals,
     web::{
         api::{
             coupon::MayBody,
             order::{self, OrderDetail},
             revert::{self, Came, CancelOrderRequest, RevertChoice, RevertRequest},
+            revert_preview,
         },
         error::ApiError,
     },
@@ -45,13 +50,13 @@ pub struct Sent {
     extend_to: String,
     #[serde(default)]
     note: String,
+    /// Nobody has seen the form yet.
+    #[serde(skip)]
+    fresh: bool,
     /// `extend.LOT`: until when that lot is to be good.
     #[serde(flatten)]
     others: BTreeMap<String, String>,
 }
-
-/// The name of a lot's field begins so.
-const EXTEND: &str = "extend.";
 
 impl Sent {
     /// Each lot that is to be extended, and until when.
@@ -63,47 +68,6 @@ impl Sent {
         };
         self.others.iter().filter_map(lot).collect()
     }
-}
-
-/// Something that comes back with a date of its own.
-struct Lot {
-    /// The name of its field; `None` where nothing of it is left to come back.
-    field: Option<String>,
-    name: String,
-    amount: String,
-    /// Its own date, and whether that is past.
-    original: Option<String>,
-    expired: bool,
-    /// What Shopify has given back of it by itself.
-    by_shopify: Option<String>,
-    until: String,
-}
-
-fn lots(page: &Page, detail: &OrderDetail, way: &str, sent: &Sent) -> Vec<Lot> {
-    let lot = |key: &str, open: bool, expiry: &order::ExpiryBody| {
-        let field = format!("{EXTEND}{key}");
-        Lot {
-            until: sent.others.get(&field).cloned().unwrap_or_default(),
-            field: open.then_some(field),
-            name: key.to_owned(),
-            amount: String::new(),
-            original: expiry.original.as_deref().map(|at| page.day_of(at)),
-            expired: expiry.expired,
-            by_shopify: None,
-        }
-    };
-    let some = |amount: &str| amount.bytes().any(|byte| matches!(byte, b'1'..=b'9'));
-    let coupon = |of: &order::AppliedCoupon| {
-        let points = if way == "cancel" { of.points_open } else { of.points_due };
-        Lot { amount: page.points(&points), ..lot(&of.code, points > 0, &of.expiry) }
-    };
-    let credit = |of: &order::AppliedCredit| Lot {
-        name: page.t("order-credit"),
-        amount: page.money(&of.open),
-        by_shopify: some(&of.by_shopify.amount).then(|| page.money(&of.by_shopify)),
-        ..lot(&of.payment, some(&of.open.amount), &of.expiry)
-    };
-    detail.coupons.iter().map(coupon).chain(detail.credits.iter().map(credit)).collect()
 }
 
 #[derive(Template)]
@@ -125,19 +89,24 @@ struct RevertPage {
     earned: Option<String>,
     /// What paid for the order, each with its own date.
     lots: Vec<Lot>,
+    /// What each choice does to the customer's balances.
+    foreseen: Foreseen,
     reasons: Vec<(&'static str, String, bool)>,
     sent: Sent,
     problem: Option<Said>,
     open: bool,
 }
 
-fn form(
+async fn form(
+    app: &App,
     page: Page,
     detail: OrderDetail,
     way: &'static str,
     sent: Sent,
     problem: Option<Said>,
 ) -> Result<Response, ApiError> {
+    let cancels = way == "cancel";
+    let balances = revert_preview::read(app, &page.staff, &detail.order.id, cancels).await?;
     let MayBody { allowed, problem: objection } = match way {
         "cancel" => &detail.actions.cancel,
         _ => &detail.actions.revert,
@@ -172,7 +141,8 @@ fn form(
         customer,
         earned: earned.map(|points| page.with("order-earned-goes", &[("points", &points)])),
         refunded,
-        lots: lots(&page, &detail, way, &sent),
+        lots: revert_parts::lots(&page, &detail, cancels, (!sent.fresh).then_some(&sent.others)),
+        foreseen: Foreseen::of(&page, &balances),
         reasons: if way == "cancel" { Why::ALL.map(reason).to_vec() } else { vec![] },
         open: *allowed,
         problem: problem.or_else(|| objection.as_ref().map(said)),
@@ -190,9 +160,7 @@ async fn ask(
     way: &'static str,
 ) -> Result<Response, ApiError> {
     page.staff.may(Act::Cancel)?;
-    if let Err(error) = reversals::refresh(app, page.staff.shop(app)?, id).await {
-        tracing::debug!(%error, "the dialog shows what is known");
-    }
+    revert_preview::learn(app, page.staff.shop(app)?, id).await;
     let detail = order::read(app, &page.staff, id).await?;
     let on = || "on".to_owned();
     let sent = Sent {
@@ -200,9 +168,10 @@ async fn ask(
         points: on(),
         credits: on(),
         notify: on(),
+        fresh: true,
         ..Sent::default()
     };
-    form(page, detail, way, sent, None)
+    form(app, page, detail, way, sent, None).await
 }
 
 async fn act(
@@ -218,7 +187,8 @@ async fn act(
         Err(error) => {
             let detail = order::read(app, &page.staff, id).await?;
             let problem = page.problem(&error);
-            Ok((error.status, form(page, detail, way, sent, Some(problem))?).into_response())
+            let shown = form(app, page, detail, way, sent, Some(problem)).await?;
+            Ok((error.status, shown).into_response())
         }
     }
 }

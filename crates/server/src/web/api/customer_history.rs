@@ -100,7 +100,7 @@ fn made(row: MovementRow) -> HistoryItem {
         reference: row.reference,
         linked_to: row.linked_to,
         kind: None,
-        expires_at: None,
+        expires_at: row.good_until.map(At::rfc3339),
         by: None,
     }
 }

@@ -30,6 +30,7 @@ pub mod reconciliation;
 pub mod refund_preview;
 pub mod reports;
 pub mod revert;
+pub mod revert_preview;
 pub mod reviews;
 pub mod session;
 pub mod tokens;
@@ -82,6 +83,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/orders/{id}/revert", post(revert::revert))
         .route("/orders/{id}/cancel", post(revert::cancel))
         .route("/orders/{id}/refund-preview", get(refund_preview::show))
+        .route("/orders/{id}/revert-preview", get(revert_preview::show))
         .route("/orders/{id}/status", post(order_status::set))
         .route("/approvals", get(approvals::list))
         .route("/approvals/{id}", get(approvals::show))

@@ -7,7 +7,10 @@ use super::{
 };
 use crate::{
     app::App,
-    reversals,
+    reversals::{
+        self,
+        lots::{self, Lots},
+    },
     store::{
         approvals,
         order_lists::{self, Found},
@@ -37,11 +40,42 @@ pub struct ExpiryBody {
     pub honoured: Option<String>,
     /// Whether its own date is past.
     pub expired: bool,
+    /// Whether its holder tells its own date at all; told and absent, it does not run out.
+    pub told: bool,
+}
+
+/// What was taken from one lot and has not come back.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct TakenLot {
+    /// Of store credit, in minor units.
+    pub amount: i64,
+    pub expires_at: Option<String>,
+    pub expired: bool,
+}
+
+impl TakenLot {
+    pub const fn amount(&self) -> i64 {
+        self.amount
+    }
+
+    fn all(lots: Option<&Lots>, now: At) -> Vec<Self> {
+        let lots = lots.map(|lots| lots.0.as_slice()).unwrap_or_default();
+        let shown = |part: &domain::ledger::Taken| Self {
+            amount: part.amount,
+            expires_at: part.lot.expires_at.map(At::rfc3339),
+            expired: part.lot.has_expired(now),
+        };
+        lots.iter().map(shown).collect()
+    }
 }
 
 impl ExpiryBody {
-    fn of(original: Option<At>, requested: Option<At>, honoured: Option<At>, now: At) -> Self {
+    /// `kept`: the dates that the row keeps: its own, the one asked for, the one granted.
+    fn of(lots: Option<&Lots>, kept: [Option<At>; 3], now: At) -> Self {
+        let [original, requested, honoured] = kept;
+        let original = lots.map_or(original, Lots::original);
         Self {
+            told: lots.is_some() || original.is_some(),
             expired: original.is_some_and(|at| at <= now),
             original: original.map(At::rfc3339),
             requested: requested.map(At::rfc3339),
@@ -64,7 +98,12 @@ pub struct AppliedCoupon {
     pub points_due: i64,
     /// What refunds make due in all while the order stands, given back or not.
     pub points_due_in_all: i64,
+    /// The soonest of its lots, while any of it is open.
     pub expiry: ExpiryBody,
+    /// Where Kaeru holds the points: the lots that they were taken from, the soonest to end first.
+    pub lots: Vec<TakenLot>,
+    /// Until when what has run out comes back by the shop's rule, where nobody says otherwise.
+    pub extends_to: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -79,6 +118,17 @@ pub struct AppliedCredit {
     /// What can still come back.
     pub open: MoneyBody,
     pub expiry: ExpiryBody,
+    /// Where Kaeru holds it: the lots that it was taken from, the soonest to end first.
+    pub lots: Vec<TakenLot>,
+    /// Until when staff may well extend what has run out: so long does what Kaeru gives back last.
+    pub extends_to: Option<String>,
+}
+
+impl AppliedCredit {
+    /// What a lot holds, as money.
+    pub fn money(&self, lot: &TakenLot) -> MoneyBody {
+        money(lot.amount, self.amount.currency).into()
+    }
 }
 
 /// What the order earned, in points.
@@ -179,13 +229,26 @@ pub async fn read(app: &App, staff: &Staff, id: &str) -> Result<OrderDetail, Api
     let cancelled = reversals::is_cancelled(&found);
     let (pieces, pieces_refunded) = reversals::pieces(&found);
     let waiting = approvals::waiting(&app.database, shop, order).await?;
+    let of = staff.shop(app)?;
+    let mut coupons = Vec::with_capacity(found.coupons.len());
+    for coupon in &found.coupons {
+        let lots = lots::of_coupon(app, of, coupon).await?;
+        let extends_to = lots.as_ref().and_then(|_| lots::by_rule(of, now)).map(At::rfc3339);
+        let applied = applied(coupon, lots.as_ref(), cancelled, now);
+        coupons.push(AppliedCoupon { extends_to, ..applied });
+    }
+    let own = lots::of_credit(app, of, &found).await?;
+    let late = own.as_ref().and_then(|_| lots::of_credits(of, now)).map(At::rfc3339);
+    let paid = |of: &order_lists::Credit| paid(of, own.as_ref(), now);
+    let credits = found.credits.iter().map(paid);
+    let credits = credits.map(|of| AppliedCredit { extends_to: late.clone(), ..of }).collect();
     Ok(OrderDetail {
         approval: waiting.map(|approval| approval.id.to_string()),
         pieces,
         pieces_refunded,
-        partial_refunds: staff.shop(app)?.reversals.partial_refunds.as_str(),
-        coupons: found.coupons.iter().map(|coupon| applied(coupon, cancelled, now)).collect(),
-        credits: found.credits.iter().map(|credit| paid(credit, now)).collect(),
+        partial_refunds: of.reversals.partial_refunds.as_str(),
+        coupons,
+        credits,
         earned: found.earned.points.map(|points| EarnedBody {
             points,
             taken_back: found.earned.back,
@@ -208,7 +271,13 @@ pub async fn read(app: &App, staff: &Staff, id: &str) -> Result<OrderDetail, Api
     })
 }
 
-fn applied(of: &order_lists::Coupon, cancelled: bool, now: At) -> AppliedCoupon {
+fn applied(
+    of: &order_lists::Coupon,
+    lots: Option<&Lots>,
+    cancelled: bool,
+    now: At,
+) -> AppliedCoupon {
+    let kept = [of.original_expiry, of.requested_expiry, of.honoured_expiry];
     AppliedCoupon {
         code: of.code.clone(),
         amount: of.terms.amount.into(),
@@ -220,11 +289,15 @@ fn applied(of: &order_lists::Coupon, cancelled: bool, now: At) -> AppliedCoupon 
             true => reversals::open_points(of),
             false => reversals::due_points(of),
         },
-        expiry: ExpiryBody::of(of.original_expiry, of.requested_expiry, of.honoured_expiry, now),
+        expiry: ExpiryBody::of(lots, kept, now),
+        lots: TakenLot::all(lots, now),
+        extends_to: None,
     }
 }
 
-fn paid(of: &order_lists::Credit, now: At) -> AppliedCredit {
+/// A payment with store credit; `extends_to` is whoever holds it to say.
+fn paid(of: &order_lists::Credit, lots: Option<&Lots>, now: At) -> AppliedCredit {
+    let kept = [of.original_expiry, of.requested_expiry, of.honoured_expiry];
     let money = |minor| MoneyBody::from(money(minor, &of.currency));
     AppliedCredit {
         payment: of.payment.to_string(),
@@ -232,7 +305,9 @@ fn paid(of: &order_lists::Credit, now: At) -> AppliedCredit {
         by_shopify: money(of.by_shopify),
         returned: money(of.returned),
         open: money(reversals::open_credit(of)),
-        expiry: ExpiryBody::of(of.original_expiry, of.requested_expiry, of.honoured_expiry, now),
+        expiry: ExpiryBody::of(lots, kept, now),
+        lots: TakenLot::all(lots, now),
+        extends_to: None,
     }
 }
 

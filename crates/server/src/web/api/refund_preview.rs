@@ -1,7 +1,7 @@
 //! `GET /admin/api/v1/orders/{id}/refund-preview`: what a refund would bring back by the shop's
 //! policy, line by line, before anybody makes it. Nothing is changed.
 
-use super::orders::money;
+use super::{orders::money, revert_preview};
 use crate::{
     app::App,
     reversals,
@@ -64,6 +64,20 @@ pub struct PreviewCoupon {
     pub comes_back: i64,
 }
 
+/// What the order earned, and what of it this refund takes back.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct PreviewEarned {
+    pub points: i64,
+    /// What all refunds so far make due to be taken back.
+    pub due_before: i64,
+    /// The same with this one, by the same arithmetic.
+    pub due_after: i64,
+    /// Taken back, or on its way.
+    pub taken: i64,
+    /// What would go next. It stays where the balance does not hold it.
+    pub goes: i64,
+}
+
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RefundPreview {
     pub order: String,
@@ -81,6 +95,8 @@ pub struct RefundPreview {
     pub after: MoneyBody,
     pub lines: Vec<PreviewLine>,
     pub coupons: Vec<PreviewCoupon>,
+    /// Absent where the shop lets it stay, or nothing is known of it.
+    pub earned: Option<PreviewEarned>,
     /// Of all coupons together.
     pub points: i64,
     pub comes_back: i64,
@@ -106,8 +122,9 @@ pub async fn show(
 }
 
 /// The order, for those who may see it.
-pub async fn find(app: &App, staff: &Staff, id: &str) -> Result<Found, ApiError> {
+pub async fn find(app: &Arc<App>, staff: &Staff, id: &str) -> Result<Found, ApiError> {
     staff.may(Act::See)?;
+    revert_preview::learn(app, staff.shop(app)?, id).await;
     let found = order_lists::find(&app.database, staff.shop_id(), id).await?;
     found.ok_or_else(ApiError::not_found)
 }
@@ -122,7 +139,8 @@ pub fn read(
     found: &Found,
     query: &PreviewQuery,
 ) -> Result<RefundPreview, ApiError> {
-    let policy = staff.shop(app)?.reversals.partial_refunds;
+    let shop = staff.shop(app)?;
+    let policy = shop.reversals.partial_refunds;
     let currency = &found.listed.currency;
     let (before, known) = (reversals::goods(found), !found.lines.is_empty());
     let lines = lines(found, query.lines.as_deref())?;
@@ -148,8 +166,16 @@ pub fn read(
         }
     };
     let coupons: Vec<_> = found.coupons.iter().map(coupon).collect();
+    let of = &found.earned;
+    let earned = of.points.filter(|_| shop.reversals.earned.is_some()).map(|points| {
+        let due = |goods: Goods| policy.due(points, goods).max(of.due);
+        let (due_before, due_after) = (due(before), due(after));
+        let goes = (due_after - of.taken).max(0);
+        PreviewEarned { points, due_before, due_after, taken: of.taken, goes }
+    });
     let money = |minor| MoneyBody::from(money(minor, currency));
     Ok(RefundPreview {
+        earned,
         order: found.listed.id.to_string(),
         name: found.listed.name.clone(),
         policy: policy.as_str(),

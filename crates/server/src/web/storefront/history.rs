@@ -34,6 +34,8 @@ pub struct MovementBody {
     pub reference: String,
     /// The reference of its counterpart, once there is one.
     pub linked_to: Option<String>,
+    /// Until when the points that it brought are good, where that is known.
+    pub expires_at: Option<String>,
 }
 
 #[utoipa::path(get, path = "/storefront/v1/history", tag = "customer",
@@ -64,6 +66,7 @@ pub async fn list(
         reason: row.reason,
         reference: row.reference,
         linked_to: row.linked_to,
+        expires_at: row.good_until.map(At::rfc3339),
     };
     Ok(Json(Page::of(rows, limit, |row| (row.at, &row.reference), item)))
 }
@@ -76,5 +79,6 @@ fn held(row: ledger::MovementRow) -> MovementBody {
         reason: row.reason,
         reference: row.reference,
         linked_to: row.linked_to,
+        expires_at: row.expires_at.map(At::rfc3339),
     }
 }
