@@ -219,8 +219,15 @@ pub async fn begin(
 pub async fn step(app: &Arc<App>) -> Result<usize, StoreError> {
     let due = approvals::due(&app.database, app.now(), MOST).await?;
     for approval in &due {
-        let Some(shop) = app.shops.get(&approval.shop) else { continue };
-        begin(app, shop, approval, Duration::ZERO).await?;
+        let began = match app.shops.get(&approval.shop) {
+            Some(shop) => begin(app, shop, approval, Duration::ZERO).await,
+            None => Err(StoreError("the shop is not configured".to_owned())),
+        };
+        let Err(error) = began else { continue };
+        // One that cannot be begun holds up none behind it.
+        tracing::error!(%error, approval = %approval.id, "what was approved is not begun");
+        let (problem, at) = ("service-unavailable".to_owned(), Some(app.now().plus(PAUSE)));
+        approvals::note(&app.database, approval.id, Outcome::Hindered { problem, at }).await?;
     }
     Ok(due.len())
 }

@@ -229,6 +229,23 @@ async fn what_was_approved_is_begun_once_whoever_finds_it() -> anyhow::Result<()
     Ok(())
 }
 
+/// A wish that a newer version wrote: whoever can read it begins it later, and none waits for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_cannot_be_read_holds_up_none_behind_it() -> anyhow::Result<()> {
+    let bulk = Bulk::open_with(1, 1, true, ABOVE_600).await?;
+    let now = bulk.app.now();
+    let odd = waits(store::ask(&bulk.app.database, ask("elsewhere", 1, "odd", now)).await?)?;
+    approved(&bulk, odd.id).await?;
+    let good = asked(&bulk, 0, wished(1, "k", true, true)).await?;
+    approved(&bulk, good.id).await?;
+    approvals::step(&bulk.app).await?;
+    assert!(found(&bulk, good.id).await?.flow.is_some());
+    let odd = found(&bulk, odd.id).await?;
+    assert_eq!(odd.problem.as_deref(), Some("service-unavailable"));
+    assert!(odd.due_at.is_some_and(|at| at > now), "{:?}", odd.due_at);
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn parts_of_an_order_count_together_and_the_system_needs_nobody() -> anyhow::Result<()> {
     let bulk = Bulk::open_with(2, 2, true, ABOVE_600).await?;
