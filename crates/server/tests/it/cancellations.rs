@@ -3,7 +3,7 @@
 
 use crate::{
     crashes::Dying,
-    support::{Till, World, cancellation, engine, issued, open, settle},
+    support::{FAULTS, Till, World, cancellation, engine, issued, open, settle},
 };
 use domain::{Coupon, Flow, FlowId, cancellation::State, effect::Reason};
 use engine::{
@@ -24,18 +24,6 @@ const CALLS: [&str; 6] = [
     "pos.add",
     "pos.lookup",
     "shopify.metafield",
-];
-const FAULTS: [&str; 10] = [
-    "refuse",
-    "error_before",
-    "error_after",
-    "late",
-    "apply_never_answer",
-    "never",
-    "apply_later",
-    "reset",
-    "garbage",
-    "throttle",
 ];
 const PATIENCE: Duration = Duration::from_secs(120);
 

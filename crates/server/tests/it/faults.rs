@@ -2,7 +2,7 @@
 
 use crate::{
     laws::{self, Told},
-    support::{self, Till, World, begin, engine, open, settle},
+    support::{self, FAULTS, Till, World, begin, engine, open, settle},
 };
 use domain::conversion::State;
 use std::{collections::BTreeMap, time::Duration};
@@ -16,18 +16,6 @@ const CALLS: [&str; 7] = [
     "pos.lookup",
     "shopify.deactivate",
     "shopify.metafield",
-];
-const FAULTS: [&str; 10] = [
-    "refuse",
-    "error_before",
-    "error_after",
-    "late",
-    "apply_never_answer",
-    "never",
-    "apply_later",
-    "reset",
-    "garbage",
-    "throttle",
 ];
 
 /// One conversion with one call broken once; a second break brings the rarer calls about.

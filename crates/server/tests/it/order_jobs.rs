@@ -6,7 +6,7 @@ use crate::{
     jobs::{STAFF, convert, entry, open_with, restart, rows, staff_token},
     kill::{config, free_port, token},
     process::start,
-    support::{Till, World, settle, wish},
+    support::{FAULTS, Till, World, settle, wish},
 };
 use anyhow::Context;
 use domain::{
@@ -325,19 +325,6 @@ async fn a_plain_bulk_cancellation_leaves_all_not_reverted() -> anyhow::Result<(
     assert!(done.iter().all(|row| row.0 == Status::Completed), "{done:?}");
     bulk.all_back().await
 }
-
-const FAULTS: [&str; 10] = [
-    "refuse",
-    "error_before",
-    "error_after",
-    "late",
-    "apply_never_answer",
-    "never",
-    "apply_later",
-    "reset",
-    "garbage",
-    "throttle",
-];
 
 /// Each order meets another fault of that call; whatever a run leaves, the next one brings.
 async fn broken(kind: &'static str, call: &str) -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use crate::{
     cancellations::all_well,
     crashes::Dying,
     postgres::Postgres,
-    support::{Till, World, engine, engine_at, issued, settle},
+    support::{FAULTS, Till, World, engine, engine_at, issued, settle},
 };
 use domain::{
     Actor, CustomerId, Flow, Money, OrderId, Pending, Placing, PosId, Problem, Reference, ShopId,
@@ -36,18 +36,6 @@ use std::{
 };
 use tokio::task::JoinSet;
 
-const FAULTS: [&str; 10] = [
-    "refuse",
-    "error_before",
-    "error_after",
-    "late",
-    "apply_never_answer",
-    "never",
-    "apply_later",
-    "reset",
-    "garbage",
-    "throttle",
-];
 const HELD: i64 = 400;
 const PATIENCE: Duration = Duration::from_secs(90);
 

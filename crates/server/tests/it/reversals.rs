@@ -5,7 +5,7 @@ use crate::{
     cancellations::all_well,
     crashes::Dying,
     postgres::Postgres,
-    support::{Till, World, engine, issued},
+    support::{FAULTS, Till, World, engine, issued},
 };
 use anyhow::Context;
 use domain::{
@@ -42,18 +42,6 @@ enum Way {
     There,
 }
 
-const FAULTS: [&str; 10] = [
-    "refuse",
-    "error_before",
-    "error_after",
-    "late",
-    "apply_never_answer",
-    "never",
-    "apply_later",
-    "reset",
-    "garbage",
-    "throttle",
-];
 /// Long enough for every look but the last, which comes with the horizon.
 const PATIENCE: Duration = Duration::from_secs(75);
 

@@ -59,6 +59,20 @@ pub struct World {
     peers: http_client::HttpClient,
 }
 
+/// What the switchboard can do to a call.
+pub const FAULTS: [&str; 10] = [
+    "refuse",
+    "error_before",
+    "error_after",
+    "late",
+    "apply_never_answer",
+    "never",
+    "apply_later",
+    "reset",
+    "garbage",
+    "throttle",
+];
+
 impl World {
     pub async fn start(till: Till) -> anyhow::Result<Self> {
         let options = sandbox::Options {
