@@ -24,6 +24,7 @@ mod metrics;
 #[path = "../../crates/server/tests/it/postgres_server.rs"]
 mod postgres;
 mod process;
+mod reconcile;
 mod sandbox;
 mod service;
 mod soak;
@@ -58,6 +59,8 @@ enum What {
     Webhook(webhook::Options),
     /// The staff's list and search, as the number of coupons grows
     List(list::Options),
+    /// The points book's list beside Kaeru's books, as the number of customers grows
+    Reconcile(reconcile::Options),
     /// Time to coupon with the other side's latencies as the merchant measured them
     Latency(latency::Options),
     /// From spawning the process to its readiness
@@ -96,6 +99,7 @@ fn run(what: Option<What>) -> Result<()> {
             Some(What::Cancel(options)) => cancel::run(&options).await.map(drop),
             Some(What::Webhook(options)) => webhook::run(&options).await.map(drop),
             Some(What::List(options)) => list::run(&options).await.map(drop),
+            Some(What::Reconcile(options)) => reconcile::run(&options).await,
             Some(What::Latency(options)) => latency::run(&options).await.map(drop),
             Some(What::Start(options)) => start::run(&options).await.map(drop),
             Some(What::Memory(options)) => memory::run(&options).await.map(drop),

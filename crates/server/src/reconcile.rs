@@ -13,6 +13,7 @@
 //! books move meanwhile.
 
 mod compare;
+pub mod listed;
 pub mod run;
 
 use crate::{

@@ -4,15 +4,24 @@ use anyhow::{Context, bail};
 use clap::Args;
 use domain::{At, ShopId};
 use engine::ports::Clock;
+use jiff::Timestamp;
 use server::{
     app::{self, Shop},
     clock::{SharedClock, SystemClock},
     config::Config,
     http_client::http_client,
-    reconcile::{self, Phase, Place},
+    reconcile::{
+        self, Phase, Place,
+        listed::{self, Totals},
+    },
     store::Database,
 };
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
 
 const DAY_US: i64 = 86_400_000_000;
 const EVERY: usize = 5_000;
@@ -25,6 +34,14 @@ pub struct Reconcile {
     /// Only what was issued or moved in so many days
     #[arg(long)]
     days: Option<u16>,
+    /// The points book's own list of its movements, compared with Kaeru's in one pass instead of
+    /// asking anybody: CSV with the columns reference, customer and points, in the order of the
+    /// references' bytes
+    #[arg(long, value_name = "FILE", requires = "shop", conflicts_with = "days")]
+    points: Option<PathBuf>,
+    /// When that list was made; left out, when the file was last written
+    #[arg(long, value_name = "MOMENT", requires = "points")]
+    made: Option<Timestamp>,
     #[command(flatten)]
     configured: crate::Configured,
 }
@@ -62,6 +79,37 @@ async fn compare(shop: &Shop, database: &Database, since: At) -> anyhow::Result<
     Ok(found)
 }
 
+/// The same of a list of the points book's; says how much differed.
+async fn compare_list(
+    shop: &ShopId,
+    database: &Database,
+    file: &Path,
+    made: Option<Timestamp>,
+) -> anyhow::Result<usize> {
+    let list = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let made = match made {
+        Some(made) => made,
+        None => Timestamp::try_from(list.metadata()?.modified()?)?,
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut written = Ok(());
+    let totals = listed::compare(shop, database, list, At::from(made), |difference| {
+        if written.is_ok() {
+            written = writeln!(out, "{shop}\t{difference}");
+        }
+    });
+    let totals = totals.await.with_context(|| file.display().to_string())?;
+    written?;
+    let Totals { here, there, others, differences } = totals;
+    writeln!(
+        out,
+        "{shop}: {here} movements here and {there} in the list, which has {others} of others, \
+         {differences} differences"
+    )?;
+    out.flush()?;
+    Ok(usize::try_from(differences)?)
+}
+
 pub async fn run(command: Reconcile) -> anyhow::Result<()> {
     let config = Config::load(&command.configured.config)?;
     let (now, client, clock) = (SystemClock.now(), http_client(), SharedClock::default());
@@ -75,6 +123,10 @@ pub async fn run(command: Reconcile) -> anyhow::Result<()> {
     }
     let mut differences = 0;
     for shop in shops {
+        if let Some(file) = &command.points {
+            differences += compare_list(&shop.id, &database, file, command.made).await?;
+            continue;
+        }
         let shop = app::open_shop(shop, &client, &database, &clock);
         let found = compare(&shop, &database, since).await;
         let found = found.with_context(|| format!("shop {}", shop.id))?;

@@ -39,6 +39,8 @@ pub struct Unmade {
 }
 
 const PAGE: i64 = 100;
+/// So many rows at once where nobody is asked about them.
+const MANY: i64 = 4_000;
 /// So many customers at once: each is asked for.
 const PEOPLE: i64 = 50;
 /// Of one customer so many coupons are compared with the metafield, which holds no more.
@@ -135,6 +137,55 @@ pub async fn movements(
     };
     let lines = database.read(sql, values).await?;
     Ok(lines.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// Strictly after this reference, made by `until`, with the customer's number as it is now at the
+/// points book: many at once, for a pass over all of them.
+pub async fn listed(
+    database: &Database,
+    shop: &ShopId,
+    after: &str,
+    until: At,
+) -> Result<Vec<Movement>, StoreError> {
+    let sql = "SELECT m.reference, m.points, coalesce(customer.pos_id, CAST(m.customer AS TEXT)) \
+        FROM movement m LEFT JOIN customer ON customer.shop = m.shop \
+        AND customer.id = m.customer WHERE m.shop = ?1 AND m.reference > ?2 AND m.at <= ?3 \
+        ORDER BY m.reference LIMIT ?4";
+    let values = values![shop.0.clone(), after.to_owned(), until, MANY].to_vec();
+    let read = |line: Line| match <[Value<'static>; 3]>::try_from(line.0) {
+        Ok([Value::Text(reference), Value::Int(points), Value::Text(customer)]) => Ok(Movement {
+            reference: Reference(reference.into_owned()),
+            customer: PosId(customer.into_owned()),
+            points,
+        }),
+        _ => Err(DbError::Failed("a movement reads differently".to_owned())),
+    };
+    let lines = database.read(sql, values).await?;
+    Ok(lines.into_iter().map(read).collect::<Result<_, _>>()?)
+}
+
+/// Whom the movement was agreed with at the points book, where its flow tells.
+pub async fn agreed_with(
+    database: &Database,
+    shop: &ShopId,
+    reference: &Reference,
+) -> Result<Option<PosId>, StoreError> {
+    let sql = "SELECT flow.terms, CAST(m.customer AS TEXT) FROM movement m \
+        JOIN flow ON flow.id = m.flow WHERE m.shop = ?1 AND m.reference = ?2";
+    let values = values![shop.0.clone(), reference.0.clone()].to_vec();
+    let lines = database.read(sql, values).await?;
+    Ok(lines.first().map(|line| agreed(line, 0, 1)).transpose()?)
+}
+
+/// Whether Kaeru has the movement, made whenever.
+pub async fn has(
+    database: &Database,
+    shop: &ShopId,
+    reference: &Reference,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM movement WHERE shop = ?1 AND reference = ?2";
+    let values = values![shop.0.clone(), reference.0.clone()].to_vec();
+    Ok(!database.read(sql, values).await?.is_empty())
 }
 
 /// Whom it was agreed with: the customer may have become another one since.

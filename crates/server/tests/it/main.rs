@@ -39,6 +39,7 @@ mod postgres_reads;
 mod postgres_server;
 mod process;
 mod proxy;
+mod reconcile_list;
 mod reconciliation;
 mod refunds;
 mod replicas;
