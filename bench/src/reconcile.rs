@@ -94,7 +94,8 @@ fn fill(path: &Path, customers: u64) -> Result<()> {
     let database = Database::open(path)?;
     database.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -262144; BEGIN")?;
     let mut person = database.prepare(
-        "INSERT INTO customer (shop, id, member_no, pos_id, seen_at) VALUES ('main', ?1, ?2, ?3, 0)",
+        "INSERT INTO customer (shop, id, member_no, pos_id, seen_at) \
+         VALUES ('main', ?1, ?2, ?3, 0)",
     )?;
     let mut movement = database.prepare(
         "INSERT INTO movement (shop, reference, flow, customer, points, reason, at) \

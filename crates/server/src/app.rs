@@ -7,13 +7,13 @@ use crate::{
     clock::SharedClock,
     config::{Config, ShopConfig, ShopMail, Signals},
     customer_keys::Keys,
-    http_client,
+    http_client, leases,
     mail::Mailer,
     oidc,
     points::{self, http::HttpPoints},
     remembered::Remembered,
     shopify::Shopify,
-    store::{Database, Journal, coupons, journal, lineage, reads::Reads, reports},
+    store::{self, Database, Journal, coupons, journal, lineage, reads::Reads, reports},
     telemetry, web,
 };
 
@@ -104,8 +104,10 @@ pub struct App {
     pub stopped: Notify,
     /// The flows that are driven here, by their leases' epochs.
     held: Mutex<BTreeMap<FlowId, i64>>,
+    /// The jobs and mails that are worked on here.
+    pub leases: leases::Held,
     /// The end has come, whatever is under way.
-    leaving: CancellationToken,
+    pub leaving: CancellationToken,
     pub demo: bool,
     /// The staff's identity provider.
     pub oidc: Option<oidc::Provider>,
@@ -203,6 +205,7 @@ impl App {
             stopping: AtomicBool::new(false),
             stopped: Notify::new(),
             held: Mutex::default(),
+            leases: leases::Held::default(),
             leaving: CancellationToken::new(),
             demo,
             oidc,
@@ -257,7 +260,7 @@ impl App {
     }
 
     /// Drops what is still under way, and gives its leases back: other processes need not wait for
-    /// their end. Says how many flows that were.
+    /// their end. Says how many flows, jobs and mails that were.
     pub async fn leave(&self) -> Result<usize, StoreError> {
         self.leaving.cancel();
         self.drives.close();
@@ -265,7 +268,8 @@ impl App {
         let held = std::mem::take(&mut *self.lock_held());
         let count = held.len();
         journal::give_back(&self.database, held, self.now()).await?;
-        Ok(count)
+        let held = self.leases.take();
+        Ok(count + store::leases::give_back(&self.database, held, self.now()).await?)
     }
 
     fn lock_held(&self) -> std::sync::MutexGuard<'_, BTreeMap<FlowId, i64>> {

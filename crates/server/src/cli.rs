@@ -95,13 +95,17 @@ async fn until_stopped(
         while !app.stopping.load(std::sync::atomic::Ordering::Relaxed) {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        tokio::time::sleep(STOP_PATIENCE).await;
+        // Told so twice, it ends at once.
+        tokio::select! {
+            () = tokio::time::sleep(STOP_PATIENCE) => {}
+            () = signal() => {}
+        }
     };
     let ended = tokio::select! {
         ended = finish => ended,
         () = late => match tokio::time::timeout(LEAVE_PATIENCE, app.leave()).await {
-            Ok(Ok(flows)) => {
-                tracing::warn!(flows, "left under way; another process or the next start goes on");
+            Ok(Ok(count)) => {
+                tracing::warn!(count, "left under way; another process or the next start goes on");
                 Ok(())
             }
             _ => {

@@ -14,6 +14,7 @@ pub mod http_client;
 pub mod i18n;
 pub mod ids;
 pub mod jobs;
+pub mod leases;
 pub mod mail;
 pub mod merge;
 pub mod oidc;

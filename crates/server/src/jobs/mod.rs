@@ -20,10 +20,11 @@ mod settle;
 use crate::{
     app::{App, Shop},
     bell::Due,
-    ids,
+    ids, leases,
     store::{
         audit,
         jobs::{self, Job, JobRow, Settled, Status},
+        leases::Lease,
         staff,
     },
 };
@@ -61,6 +62,11 @@ pub async fn run(app: Arc<App>) {
 /// Where the database does not do.
 pub async fn step(app: &Arc<App>) -> Result<bool, StoreError> {
     let Some(job) = jobs::claim(&app.database, app.now()).await? else { return Ok(false) };
+    let lease = Lease::Job { id: job.id, epoch: job.epoch };
+    leases::hold(app, lease, batch(app, job)).await.unwrap_or(Ok(true))
+}
+
+async fn batch(app: &Arc<App>, job: Job) -> Result<bool, StoreError> {
     let Some(shop) = app.shops.get(&job.shop) else {
         pause_ourselves(app, &job, "not-found").await?;
         return Ok(true);

@@ -4,7 +4,11 @@ use super::{Failure, Mailer, compose};
 use crate::{
     app::App,
     bell::Due,
-    store::outbox::{self, Mail, Outcome},
+    leases,
+    store::{
+        leases::Lease,
+        outbox::{self, Mail, Outcome},
+    },
 };
 use domain::At;
 use engine::store::StoreError;
@@ -61,6 +65,12 @@ pub async fn round(app: &App, mailer: &Mailer, now: At) -> Result<usize, StoreEr
 }
 
 async fn attempt(app: &App, mailer: &Mailer, mail: Mail, now: At) {
+    let lease = Lease::Mail { id: mail.id, attempts: mail.attempts };
+    // Dropped, it is sent again by whoever takes it next, under the same Message-ID.
+    leases::hold(app, lease, try_once(app, mailer, mail, now)).await;
+}
+
+async fn try_once(app: &App, mailer: &Mailer, mail: Mail, now: At) {
     let tried = if mail.resends == 0 && now.since(mail.created_at) > OLD {
         Err(Failure::Refused("too-old".to_owned()))
     } else {

@@ -7,12 +7,13 @@ pub use standing::{State, Status};
 
 use super::{
     Database, audit,
+    leases::LEASE,
     reads::Before,
     tx::{DbError, Dialect, End, Line, Statement, Tx, Work, values},
 };
 use domain::{Actor, At, FlowId, ShopId};
 use engine::store::{Request, StoreError};
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 /// A run over many rows.
 #[derive(Clone, Debug)]
@@ -35,7 +36,7 @@ pub struct Job {
     pub problem: Option<String>,
     pub created_at: At,
     pub finished_at: Option<At>,
-    epoch: i64,
+    pub epoch: i64,
 }
 
 impl Job {
@@ -276,9 +277,6 @@ pub async fn counts(database: &Database, id: FlowId) -> Result<BTreeMap<Status, 
     }
     Ok(counts)
 }
-
-/// Longer than a batch can take: each row waits for a busy coupon, then for its flow.
-pub const LEASE: Duration = Duration::from_secs(120);
 
 /// Where only one process can be alive, what a dead one held is due. What only waits is looked at
 /// too early, which does no harm.

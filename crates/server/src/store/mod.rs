@@ -15,6 +15,7 @@ mod facts;
 pub mod inbox;
 pub mod jobs;
 pub mod journal;
+pub mod leases;
 pub mod ledger;
 pub mod lineage;
 pub mod listen;

@@ -2,7 +2,9 @@
 //! them. No address stands here but the admins': a customer's is read when the mail is sent.
 
 use super::{
-    Database, audit, sql,
+    Database, audit,
+    leases::LEASE,
+    sql,
     tx::{DbError, Dialect, End, Line, Statement, Tx, Value, Work, values},
 };
 use crate::{ids, store::reads::Before};
@@ -163,9 +165,6 @@ fn read(line: &Line) -> Result<Mail, DbError> {
         last_error: line.maybe_text(10)?.map(str::to_owned),
     })
 }
-
-/// Longer than an attempt can take: reading the address and the balance, and one message.
-pub const LEASE: Duration = Duration::from_secs(120);
 
 /// Where only one process can be alive, what a dead one held is due; and what was to be tried
 /// again so soon is tried now.

@@ -2,7 +2,7 @@
 //! connections of their own.
 
 use super::{
-    jobs, migrate, outbox, reconciliation, sql,
+    jobs, leases, migrate, outbox, reconciliation, sql,
     tx::{DbError, Dialect, End, Line, Ran, Statement, Tx, Value, Work},
     writer::Writer,
 };
@@ -58,8 +58,8 @@ impl Sqlite {
         let connection = prepare(path, now)?;
         // Nobody serves yet: whatever is leased is a dead process's.
         let reclaimed = reclaim(&connection, now, At(i64::MAX))?;
-        connection.execute(outbox::RECLAIM, params![now.0, now.plus(outbox::LEASE).0])?;
-        connection.execute(jobs::RECLAIM, params![now.0, now.plus(jobs::LEASE).0])?;
+        connection.execute(outbox::RECLAIM, params![now.0, now.plus(leases::LEASE).0])?;
+        connection.execute(jobs::RECLAIM, params![now.0, now.plus(leases::LEASE).0])?;
         let (sql, lease) = (reconciliation::RECLAIM, reconciliation::LEASE);
         connection.execute(sql, params![now.0, now.plus(lease).0])?;
         let sqlite = Self::start(path, connection, Some(lock))?;

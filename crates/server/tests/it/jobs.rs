@@ -14,6 +14,7 @@ use server::{
     app::App,
     config::Config,
     ids, jobs,
+    leases::{self, Lease},
     store::{
         Database, Location, audit,
         jobs::{self as store, Begun, Job, New, State, Status},
@@ -251,7 +252,7 @@ async fn a_job_is_in_one_hand_and_stops_when_it_is_told() -> anyhow::Result<()> 
         assert!(!store::pause(&other, &shop, job.id, None, entry(&app, "job.pause")).await?);
         let first = settled(0, Status::Completed);
         store::settle(&one, had[0].clone(), vec![first], now).await?;
-        let late = now.plus(store::LEASE * 10);
+        let late = now.plus(leases::LEASE * 10);
         assert!(store::claim(&one, late).await?.is_none());
         let found = store::find(&one, &shop, job.id).await?.context("the job")?;
         assert_eq!((found.state, found.done), (State::Paused, 1));
@@ -269,6 +270,26 @@ async fn a_job_is_in_one_hand_and_stops_when_it_is_told() -> anyhow::Result<()> 
         assert_eq!((counts[&Status::Completed], counts[&Status::Failed]), (1, 1));
         assert!(!store::resume(&one, &shop, job.id, entry(&app, "job.resume")).await?);
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_goes_on_elsewhere_once_its_process_ends_or_loses_it() -> anyhow::Result<()> {
+    let (folder, world) = (tempfile::tempdir()?, World::start(Till::LookUp).await?);
+    let app = open(folder.path(), &world).await?;
+    begin(&app, &["A"], false).await?;
+    let job = store::claim(&app.database, app.now()).await?.context("the job")?;
+    let lease = Lease::Job { id: job.id, epoch: job.epoch };
+    // Another process took it while this one slept: the batch is dropped at the next renewal.
+    let late = app.now().plus(leases::LEASE);
+    let taken = store::claim(&app.database, late).await?.context("the job")?;
+    assert_eq!(leases::hold(&app, lease, std::future::pending::<()>()).await, None);
+    // Told to end at once, a process gives back what it works on.
+    let lease = Lease::Job { id: taken.id, epoch: taken.epoch };
+    let work = leases::hold(&app, lease, std::future::pending::<()>());
+    let (work, left) = futures::join!(work, app.leave());
+    assert_eq!((work, left?), (None, 1));
+    assert!(store::claim(&app.database, app.now()).await?.is_some(), "it waits for nothing");
     Ok(())
 }
 

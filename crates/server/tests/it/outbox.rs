@@ -8,6 +8,7 @@ use server::{
     ids,
     store::{
         Database, Journal, Location, audit, expiry,
+        leases::{self, Lease},
         outbox::{self, Content, Mail, MailId, Outcome, Standing},
     },
 };
@@ -166,8 +167,19 @@ async fn a_mail_is_in_one_hand_at_a_time() -> anyhow::Result<()> {
         let rest = outbox::claim(database, now, 100).await?;
         assert_eq!(had.len() + rest.len(), 12);
         assert!(outbox::claim(database, now, 100).await?.is_empty());
+        // Who works on one keeps it; what is given back is anybody's at once.
+        let of = |mail: &Mail| Lease::Mail { id: mail.id, attempts: mail.attempts };
+        let early = now.plus(leases::LEASE / 2);
+        for mail in had.iter().chain(&rest) {
+            assert!(leases::renew(database, of(mail), early).await?);
+        }
+        assert!(outbox::claim(database, now.plus(leases::LEASE), 100).await?.is_empty());
+        let given = leases::give_back(database, [of(&had[0])].into(), early).await?;
+        let taken = outbox::claim(&two.other, early, 100).await?;
+        assert_eq!((given, taken.len(), taken[0].id), (1, 1, had[0].id));
+        assert!(!leases::renew(database, of(&had[0]), early).await?, "it is another's now");
         // Their process died: when the lease is over somebody else sends, under the same number.
-        let over = now.plus(outbox::LEASE);
+        let over = early.plus(leases::LEASE);
         let again = outbox::claim(database, over, 100).await?;
         assert_eq!(again.len(), 12);
         let first = had.iter().chain(&rest).find(|mail| mail.id == again[0].id).cloned();

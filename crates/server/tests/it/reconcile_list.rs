@@ -13,12 +13,15 @@ const BOOKS: &str = "
     INSERT INTO customer (shop, id, member_no, pos_id, seen_at)
     VALUES ('main', 1, 'M1', '1', 0), ('main', 2, 'M2', 'P2', 0);
     INSERT INTO movement (shop, reference, flow, customer, points, reason, at) VALUES
-      ('main', 'CANCEL-B', x'01', 2, 300, 'r', 1000000), ('main', 'COUPON-A', x'02', 1, -100, 'r', 1000000),
-      ('main', 'COUPON-B', x'03', 2, -300, 'r', 1000000), ('main', 'COUPON-C', x'04', 1, -200, 'r', 9000000),
+      ('main', 'CANCEL-B', x'01', 2, 300, 'r', 1000000),
+      ('main', 'COUPON-A', x'02', 1, -100, 'r', 1000000),
+      ('main', 'COUPON-B', x'03', 2, -300, 'r', 1000000),
+      ('main', 'COUPON-C', x'04', 1, -200, 'r', 9000000),
       ('other', 'COUPON-D', x'05', 1, -1, 'r', 1000000);
     INSERT INTO flow (id, shop, kind, customer, state, body, terms, version, epoch, tries,
       fingerprint, created_at, updated_at)
-    VALUES (x'02', 'main', 'conversion', 1, 'issued', '{}', '{\"pos_id\":\"OLD\"}', 1, 1, 0, '', 0, 0);
+    VALUES (x'02', 'main', 'conversion', 1, 'issued', '{}', '{\"pos_id\":\"OLD\"}', 1, 1, 0,
+      '', 0, 0);
 ";
 
 struct Books {
