@@ -371,7 +371,7 @@ impl Cancellation {
             points: self.terms.coupon.terms.points.get(),
             balance: moved.after,
             reason: "cancellation",
-            linked_to: Some(self.terms.coupon.terms.reference()),
+            linked_to: Some(Reference::of_conversion(self.terms.coupon.terms.paid_by())),
             good_until: moved.honoured,
         });
         facts.extend(self.cancelled_facts());

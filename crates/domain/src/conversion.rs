@@ -32,9 +32,15 @@
 //! lasted 30 s (the coupon is put on the shelf), how it ended, or that a person must say. A
 //! doubtful deduction is never undone by an addition.
 //!
+//! **Replacements.** A coupon in the place of another is paid for already: `replacement.rs`.
+//!
 //! **Strays.** A deactivation that was not answered may land minutes later: a coupon that was put
 //! on the shelf so is brought back only after the horizon. An activation that was not answered may
 //! land after a later act has killed the coupon: until the horizon no act begins (`Clearing`).
+
+mod replacement;
+
+pub use replacement::Replaces;
 
 use crate::{
     coupon,
@@ -73,6 +79,9 @@ pub struct Terms {
     /// Whether the customer gets the coupon by mail too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub receipt: bool,
+    /// The coupon in whose place it is, where nobody pays for it anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Box<Replaces>>,
 }
 
 impl Terms {
@@ -88,6 +97,20 @@ pub enum State {
     /// Accepted and reserved; the coupon's creation is under way. `check`: the balance is still to
     /// be read.
     Creating { check: bool },
+    /// A replacement: its creation is owed, and is begun then. `stray`: until when a creation that
+    /// was not answered may land.
+    Owing {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stray: Option<At>,
+        tries: u32,
+        until: At,
+    },
+    /// A replacement's creation is under way.
+    Replacing {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stray: Option<At>,
+        tries: u32,
+    },
     /// The coupon stands, unseen; the deduction is under way, and is sent only once, not before
     /// `sent`.
     Deducting {
@@ -190,13 +213,20 @@ fn to(next: State, event: &'static str, facts: Vec<Fact>) -> Next {
 
 impl Conversion {
     /// The first state. `check`: the balance is read side by side with the creation.
+    /// A replacement checks nothing.
     pub fn accept(terms: Terms, check: bool) -> Self {
-        Self { terms, state: State::Creating { check } }
+        let state = match terms.replaces {
+            Some(_) => State::Owing { stray: None, tries: 0, until: terms.created_at },
+            None => State::Creating { check },
+        };
+        Self { terms, state }
     }
 
     pub fn pending(&self) -> Pending {
         match &self.state {
             State::Creating { check } => Pending::Effect(Effect::Create { check: *check }),
+            State::Owing { until, .. } => Pending::Timer(*until),
+            State::Replacing { .. } => Pending::Effect(Effect::Create { check: false }),
             State::Deducting { .. } => Pending::Effect(Effect::Deduct),
             State::Confirming { doubt, .. } => {
                 Pending::Effect(Effect::Settle { doubt: *doubt, shelved: false })
@@ -226,9 +256,11 @@ impl Conversion {
 
     pub fn view(&self) -> View {
         match &self.state {
-            State::Creating { .. } | State::Deducting { .. } | State::Killing { .. } => {
-                View::Processing
-            }
+            State::Creating { .. }
+            | State::Owing { .. }
+            | State::Replacing { .. }
+            | State::Deducting { .. }
+            | State::Killing { .. } => View::Processing,
             State::Confirming { .. }
             | State::Shelving { .. }
             | State::Shelved { .. }
@@ -257,6 +289,8 @@ impl Conversion {
     pub const fn state_name(&self) -> &'static str {
         match &self.state {
             State::Creating { .. } => "creating",
+            State::Owing { .. } => "owing",
+            State::Replacing { .. } => "replacing",
             State::Deducting { .. } => "deducting",
             State::Confirming { .. } => "confirming",
             State::Shelving { .. } => "shelving",
@@ -281,6 +315,14 @@ impl Conversion {
             || Err(Rejected { state: self.state_name().to_owned(), input: format!("{input:?}") });
         match (&self.state, input) {
             (State::Creating { .. }, input) => creating(input, now).map_or_else(rejected, Ok),
+            (State::Owing { stray, tries, .. }, Input::Due) => {
+                let next = State::Replacing { stray: *stray, tries: *tries };
+                Ok(to(next, "replacement_tried", vec![]))
+            }
+            (State::Owing { .. }, _) => rejected(),
+            (State::Replacing { stray, tries }, input) => {
+                self.replacing(*stray, *tries, input, now).map_or_else(rejected, Ok)
+            }
             (State::Deducting { node, sent }, input) => {
                 self.deducting(*node, *sent, input, now).map_or_else(rejected, Ok)
             }
@@ -540,6 +582,11 @@ const fn shelving(node: NodeId, doubt: Doubt, reason: Option<Reason>) -> State {
 /// Not before nothing can land any more that would deactivate it again.
 const fn restoring(node: NodeId, paid: Moved, stray: Option<At>) -> State {
     State::Restoring { node, paid, told: false, after: stray, maybe: false }
+}
+
+/// The coupon is the customer's, and nothing was paid for it now.
+fn recording_of(node: NodeId) -> State {
+    State::Recording { node, paid: Moved::default(), stray: None }
 }
 
 fn stubborn(reason: Reason) -> Vec<Fact> {

@@ -232,10 +232,12 @@ pub enum Reason {
     CreditUnclear,
     /// Shopify gave back store credit that Kaeru had given back before.
     CreditTwice,
+    /// The coupon that was to take a used one's place is not created.
+    NotReplaced,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 14] = [
+    pub const ALL: [Reason; 15] = [
         Reason::NoLookUp,
         Reason::LookUpDown,
         Reason::Contradiction,
@@ -250,6 +252,7 @@ impl Reason {
         Reason::CreditsUnknown,
         Reason::CreditUnclear,
         Reason::CreditTwice,
+        Reason::NotReplaced,
     ];
 
     pub const fn as_str(self) -> &'static str {
@@ -268,6 +271,7 @@ impl Reason {
             Reason::CreditsUnknown => "credits_unknown",
             Reason::CreditUnclear => "credit_unclear",
             Reason::CreditTwice => "credit_twice",
+            Reason::NotReplaced => "not_replaced",
         }
     }
 }
@@ -276,6 +280,7 @@ impl Reason {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     CouponIssued,
+    CouponReplaced,
     CouponCancelled,
     OrderReversed,
 }
@@ -284,6 +289,7 @@ impl Notice {
     pub const fn as_str(self) -> &'static str {
         match self {
             Notice::CouponIssued => "coupon_issued",
+            Notice::CouponReplaced => "coupon_replaced",
             Notice::CouponCancelled => "coupon_cancelled",
             Notice::OrderReversed => "order_reversed",
         }
@@ -354,6 +360,14 @@ pub enum Fact {
     ItemFreed {
         item: usize,
     },
+    /// That item of the reversal is a new coupon: its own flow begins.
+    ReplacementBegun {
+        item: usize,
+    },
+    /// The coupon has taken the other's place, whose points do not come back any more.
+    Replaced,
+    /// It surely has not: the other's points may come back in another way.
+    NotReplaced,
     /// Nothing more is to come of the reversal.
     ReversalEnded,
 }

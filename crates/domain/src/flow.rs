@@ -210,6 +210,8 @@ impl Flow {
     /// The movement that this flow asks the points book for.
     pub fn order(&self) -> Option<Order<'_>> {
         match self {
+            // Paid for already.
+            Flow::Conversion(flow) if flow.terms.replaces.is_some() => None,
             Flow::Conversion(flow) => Some(Order {
                 book: Book::Points,
                 customer: Cow::Borrowed(&flow.terms.pos_id),

@@ -26,6 +26,10 @@
 //! that no second reversal can promise it. Shopify reverts credits by itself: before each credit it
 //! is asked what has come back already, and only the gap is filled.
 //!
+//! **Replacements.** Where staff choose so, a coupon does not come back as points but as a new
+//! coupon: it is promised like them, and its own flow (`conversion/replacement.rs`) begins in the
+//! commit in which its turn comes. This flow does not wait for it.
+//!
 //! **In doubt.** A movement that was sent and not answered is settled like a deduction. It is owed:
 //! ruled out, it is sent again under the same reference. A credit has no reference; the second in
 //! its expiry tells it apart, and where it has none a person decides.
@@ -321,6 +325,9 @@ impl Reversal {
                 Outcome::Short
             }
             Input::Refused(Refusal::Lapsed) => Outcome::Lapsed,
+            Input::Due if matches!(self.current(), Some(Item::Replacement { .. })) => {
+                return Some(self.next_item(own(done), "replacement_begun", vec![], now));
+            }
             Input::InDoubt => {
                 let next =
                     State::Confirming { done: own(done), gap, doubt: Doubt { since: now, sent } };
@@ -419,9 +426,14 @@ impl Reversal {
                 balance: moved.after,
                 reason: "reversal",
                 linked_to: match &self.terms.items[item] {
-                    Item::Points { code, .. } => Some(Reference::of_conversion(code)),
+                    Item::Points { code, paid_by, .. } => {
+                        Some(Reference::of_conversion(paid_by.as_ref().unwrap_or(code)))
+                    }
                     // What it was granted with is the till's own, and not among our movements.
-                    Item::Earned { .. } | Item::Credit { .. } | Item::OwnCredit { .. } => None,
+                    Item::Earned { .. }
+                    | Item::Credit { .. }
+                    | Item::OwnCredit { .. }
+                    | Item::Replacement { .. } => None,
                 },
                 good_until: moved.honoured,
             });
@@ -434,16 +446,21 @@ impl Reversal {
 
     fn next_item(
         &self,
-        done: Vec<Outcome>,
+        mut done: Vec<Outcome>,
         event: &'static str,
         mut facts: Vec<Fact>,
         now: At,
     ) -> Next {
+        while let Some(Item::Replacement { .. }) = self.terms.items.get(done.len()) {
+            facts.push(Fact::ReplacementBegun { item: done.len() });
+            done.push(Outcome::Replacing);
+        }
         let next = begin(&self.terms.items, done, 0, now);
         if let State::Ended { done } = &next {
             facts.push(Fact::ReversalEnded);
             let came = |(item, of): (&Item, &Outcome)| {
-                let back = !matches!(item, Item::Earned { .. });
+                // A new coupon is told of once it stands.
+                let back = !matches!(item, Item::Earned { .. } | Item::Replacement { .. });
                 back && !matches!(of, Outcome::Lapsed | Outcome::Short)
             };
             if self.terms.notify && self.terms.items.iter().zip(done).any(came) {

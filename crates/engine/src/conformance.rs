@@ -71,6 +71,7 @@ pub fn start(n: u128, customer: u64) -> Start {
         created_at: NOON,
         expires_at: NOON.plus(Duration::from_secs(86_400 * 365)),
         receipt: false,
+        replaces: None,
     };
     Start {
         id: id(n),

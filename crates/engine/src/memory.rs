@@ -1,6 +1,8 @@
 //! The store in memory: for the simulator's speed, and to say in plain code what the SQL must do.
 //! It keeps nothing when the process ends, so no shop runs on it.
 
+mod replacements;
+
 use crate::store::{Begun, Commit, Committed, Guard, Request, Row, Start, Store, StoreError};
 use async_trait::async_trait;
 use domain::{
@@ -266,6 +268,9 @@ impl Books {
         if keys.iter().any(|key| self.promises.contains_key(key)) {
             return Some(Begun::Refused(Problem::AlreadyReverted));
         }
+        if let Some(refused) = self.register(&of.terms) {
+            return Some(refused);
+        }
         self.promises.extend(keys.into_iter().map(|key| (key, (flow, false))));
         None
     }
@@ -295,7 +300,11 @@ impl Books {
             Fact::Notify(notice) => self.notices.push((row.id, *notice)),
             Fact::KeyReleased => self.keys.retain(|_, (id, _)| *id != row.id),
             Fact::OrderCancelled | Fact::ReversalEnded => {}
+            Fact::ReplacementBegun { .. } | Fact::Replaced | Fact::NotReplaced => {
+                self.apply_to_replacement(row, fact);
+            }
             Fact::ItemFreed { item } => {
+                self.forget_replacement(row, *item);
                 if let Some(reference) = reference_of(row, *item) {
                     self.promises.remove(&(shop, reference));
                 }

@@ -178,7 +178,10 @@ fn wanted(flow: &Reversal) -> Option<CreditOrder> {
             amount: Money { minor: flow.gap(), currency: amount.currency },
             expires_at: expiry.requested,
         }),
-        Item::Points { .. } | Item::OwnCredit { .. } | Item::Earned { .. } => None,
+        Item::Points { .. }
+        | Item::Replacement { .. }
+        | Item::OwnCredit { .. }
+        | Item::Earned { .. } => None,
     }
 }
 

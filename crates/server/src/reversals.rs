@@ -3,7 +3,10 @@
 pub mod earned;
 pub mod gate;
 pub mod lots;
+pub mod replacement;
 pub mod returns;
+
+pub use replacement::Coupons;
 
 use crate::{
     acts::{self, Begin, Declined},
@@ -51,6 +54,9 @@ pub struct Wish {
     pub by: Actor,
     pub points: bool,
     pub credits: bool,
+    /// As what used coupons come back, where they do.
+    #[serde(default)]
+    pub coupons: Coupons,
     /// What the order earned stays with the customer, whatever the shop's policy. It goes with
     /// points only: where those wait, it waits.
     #[serde(default)]
@@ -78,6 +84,7 @@ impl Wish {
             by,
             points: false,
             credits: false,
+            coupons: Coupons::Points,
             keep_earned: false,
             extend_to: None,
             extend: BTreeMap::new(),
@@ -199,12 +206,17 @@ async fn chosen(
     now: At,
 ) -> Result<Vec<Item>, Declined> {
     let refunds = is_of_refunds(found, wish);
+    if refunds && wish.coupons == Coupons::Replacement {
+        // The coupon has paid for what was not refunded: parts of it are points.
+        return Err(Declined::Problem(Problem::OrderStands));
+    }
     let own = match refunds {
         true => vec![],
         false => own_credit::coming_back(app, shop, found, wish, now).await?,
     };
     let lots = lots::of_coupons(app, shop, found, wish).await?;
-    let mut items = own;
+    let mut items = replacement::items(app, shop, found, wish, now);
+    items.extend(own);
     items.extend(of_points(shop, (found, &lots), wish, now)?);
     items.extend(of_credits(found, wish, now));
     if items.is_empty() && is_open(found, wish) {
@@ -310,7 +322,10 @@ fn of_points(
 ) -> Result<Vec<Item>, Declined> {
     let open_of = if is_of_refunds(found, wish) { due_points } else { open_points };
     let mut items = Vec::new();
-    for (coupon, lots) in found.coupons.iter().zip(lots).filter(|(coupon, _)| open_of(coupon) > 0) {
+    let as_points = |(coupon, _): &(&order_lists::Coupon, _)| {
+        open_of(coupon) > 0 && !replacement::is_wished(wish, coupon)
+    };
+    for (coupon, lots) in found.coupons.iter().zip(lots).filter(as_points) {
         let (open, until) = (open_of(coupon), wish.until(&coupon.code));
         let back = match lots {
             Some(lots) => lots.back(open, until, shop, now).map_err(Declined::Problem)?,
@@ -326,6 +341,7 @@ fn of_points(
             points,
             part: u32::try_from(coupon.parts).unwrap_or(0) + 1,
             expiry,
+            paid_by: coupon.terms.replaces.as_ref().map(|of| of.paid_by.clone()),
         }));
     }
     Ok(items)

@@ -123,6 +123,7 @@ impl Backend for InMemory {
                     continue;
                 }
                 let (share, points, part) = match item {
+                    Item::Replacement { terms, .. } => (&mut standing.points, &terms.points, &0),
                     Item::Points { points, part, .. } => (&mut standing.points, points, part),
                     Item::Earned { points, part, .. } => (&mut standing.earned, points, part),
                     Item::Credit { .. } | Item::OwnCredit { .. } => continue,

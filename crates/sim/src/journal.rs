@@ -102,6 +102,7 @@ fn reverting(flow: u128, of: &Reversal) -> Entry {
             Item::Points { code: of, points: part, .. } => {
                 (code, points) = (of.to_string(), part.get());
             }
+            Item::Replacement { code: of, .. } => code = of.to_string(),
             Item::Credit { .. } | Item::OwnCredit { .. } => credit = true,
             Item::Earned { points: part, .. } => earned = part.get(),
         }

@@ -160,6 +160,7 @@ impl Office {
             created_at: now,
             expires_at: now.plus(self.valid),
             receipt: false,
+            replaces: None,
         };
         self.shared.note(Entry::Asked {
             code: terms.code.to_string(),
@@ -416,6 +417,7 @@ fn reversal_terms(
         points: open(&standing.points, coupon.points.get())?,
         part: standing.points.parts + 1,
         expiry: Expiry::default(),
+        paid_by: coupon.replaces.as_ref().map(|of| of.paid_by.clone()),
     }];
     if order.credit > 0 && !refunds {
         // Most credits end some day, each at a second of its own.

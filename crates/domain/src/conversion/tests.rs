@@ -20,6 +20,7 @@ pub(super) fn terms() -> Terms {
         created_at: NOW,
         expires_at: NOW.plus(Duration::from_secs(86_400 * 365)),
         receipt: false,
+        replaces: None,
     }
 }
 
@@ -109,7 +110,10 @@ impl Sum {
                 | Fact::OrderPlaced
                 | Fact::OrderDropped
                 | Fact::CouponFreed { .. }
-                | Fact::CouponUsed { .. } => panic!("{fact:?} is another flow's"),
+                | Fact::CouponUsed { .. }
+                | Fact::ReplacementBegun { .. }
+                | Fact::Replaced
+                | Fact::NotReplaced => panic!("{fact:?} is another flow's"),
                 Fact::Notify(_)
                 | Fact::OrderCancelled
                 | Fact::ItemEnded { .. }

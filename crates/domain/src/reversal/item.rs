@@ -1,8 +1,9 @@
 //! What comes back with an order, by what date, and what became of it.
 
 use crate::{
+    conversion::Terms,
     effect::Moved,
-    ids::{Code, OrderId, PosId, Reference},
+    ids::{Code, FlowId, OrderId, PosId, Reference},
     money::Money,
     points::Points,
     time::At,
@@ -94,6 +95,16 @@ pub enum Item {
         /// The first return of this coupon is 1; parts of it count on.
         part: u32,
         expiry: Expiry,
+        /// The coupon whose deduction they were, where this one only took another's place.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        paid_by: Option<Code>,
+    },
+    /// A new coupon in the used one's place, instead of its points. A flow of its own creates it.
+    Replacement {
+        /// The used one.
+        code: Code,
+        flow: FlowId,
+        terms: Box<Terms>,
     },
     /// A payment with store credit.
     Credit {
@@ -139,6 +150,8 @@ pub enum Outcome {
     Lapsed,
     /// The balance does not hold what was earned: it stays.
     Short,
+    /// The flow of the new coupon has begun: what comes of it is told there.
+    Replacing,
 }
 
 const fn first() -> u32 {
@@ -155,6 +168,8 @@ impl Item {
     pub fn reference(&self, order: &OrderId) -> Reference {
         match self {
             Item::Points { code, part, .. } => Reference::of_reversal(order, code, *part),
+            // It has no movement: what it keeps from coming back is the coupon's points.
+            Item::Replacement { code, .. } => Reference::of_reversal(order, code, 1),
             Item::Credit { payment, .. } => Reference(format!("ORDER-{order}-CREDIT-{payment}")),
             Item::OwnCredit { part, .. } => Reference::of_credit_return(order, *part),
             Item::Earned { part: 0 | 1, .. } => Reference(format!("ORDER-{order}-EARNED")),

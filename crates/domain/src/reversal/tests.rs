@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Code, Money, PosId};
+use crate::{Code, FlowId, Money, PosId};
 use crate::{
     effect::{Effect, Pending},
     points::Points,
@@ -16,6 +16,7 @@ fn points(count: i64) -> Item {
         points: Points::new(count).unwrap(),
         part: 1,
         expiry: Expiry::default(),
+        paid_by: None,
     }
 }
 
@@ -300,4 +301,72 @@ fn shopify_s_reverts_are_waited_for_from_the_cancellation_on() {
     }
     assert_eq!(flow.pending(), Pending::Effect(Effect::LookCredits));
     assert_eq!(flow.reverts_by(), late.plus(Duration::from_secs(60)));
+}
+
+/// A new coupon in the place of the used one.
+fn replacement() -> Item {
+    let terms = crate::conversion::example();
+    let (code, flow) = (Code::from("70934-AB34CD-500"), FlowId(uuid::Uuid::from_u128(7)));
+    Item::Replacement { code, flow, terms: Box::new(terms) }
+}
+
+/// It begins in its turn, never before the order is cancelled, and nobody waits for it here.
+#[test]
+fn a_new_coupon_begins_in_its_turn() {
+    let begun = |item| Fact::ReplacementBegun { item };
+    let both = || vec![replacement(), points(500)];
+    for (cancel, items, inputs, state, expected) in [
+        (false, vec![replacement()], vec![], "moving", vec![]),
+        (false, vec![replacement()], vec![Input::Due], "ended", vec![begun(0)]),
+        (false, both(), vec![Input::Due], "moving", vec![begun(0)]),
+        (false, both(), vec![Input::Due, moved(1)], "ended", vec![begun(0)]),
+        (false, vec![points(500), replacement()], vec![moved(1)], "ended", vec![begun(1)]),
+        (true, both(), vec![accepted()], "following", vec![]),
+        (true, both(), vec![accepted(), Input::Done], "moving", vec![begun(0)]),
+        (
+            true,
+            vec![replacement(), replacement()],
+            vec![accepted(), Input::Done],
+            "ended",
+            vec![begun(0), begun(1)],
+        ),
+        (true, both(), vec![refused("no")], "failed", vec![]),
+    ] {
+        let (flow, facts) = play(reversal(cancel, items), &inputs);
+        assert_eq!(flow.state_name(), state, "{inputs:?}");
+        let found = facts.iter().filter(|of| matches!(of, Fact::ReplacementBegun { .. }));
+        assert_eq!(found.cloned().collect::<Vec<_>>(), expected, "{inputs:?}");
+    }
+}
+
+/// Whoever only gets a new coupon is told of it when it stands, by its own flow.
+#[test]
+fn a_new_coupon_is_not_told_of_here() {
+    let told = Fact::Notify(Notice::OrderReversed);
+    let (_, facts) = play(reversal(false, vec![replacement()]), &[Input::Due]);
+    assert!(!facts.contains(&told));
+    let inputs = [Input::Due, moved(1)];
+    let (_, facts) = play(reversal(false, vec![replacement(), points(500)]), &inputs);
+    assert!(facts.contains(&told));
+}
+
+/// Of an order that Shopify does not cancel nothing is promised any more, nor its new coupon.
+#[test]
+fn a_new_coupon_is_freed_with_the_rest() {
+    let (_, facts) = play(reversal(true, vec![replacement(), points(500)]), &[refused("no")]);
+    let freed = |item| Fact::ItemFreed { item };
+    assert_eq!(facts, [freed(0), freed(1), Fact::ReversalEnded]);
+}
+
+/// What a replacement of a replacement gives back is the first one's deduction.
+#[test]
+fn a_line_of_coupons_has_one_deduction() {
+    let Item::Points { code, pos_id, points, part, expiry, .. } = points(500) else { panic!() };
+    let paid_by = Some(Code::from("70934-FIRST1-500"));
+    let item = Item::Points { code, pos_id, points, part, expiry, paid_by };
+    let (_, facts) = play(reversal(false, vec![item]), &[moved(1)]);
+    let linked = Some(Reference::from("COUPON-70934-FIRST1-500"));
+    let found =
+        facts.iter().any(|of| matches!(of, Fact::Moved { linked_to, .. } if *linked_to == linked));
+    assert!(found, "{facts:?}");
 }

@@ -88,6 +88,11 @@ impl Reversal {
             State::Moving { .. } if matches!(self.current(), Some(Item::Earned { .. })) => {
                 Pending::Effect(Effect::Deduct)
             }
+            State::Moving { sent, .. }
+                if matches!(self.current(), Some(Item::Replacement { .. })) =>
+            {
+                Pending::Timer(*sent)
+            }
             State::Moving { .. } => Pending::Effect(Effect::Add),
             State::Owing { until, .. } => Pending::Timer(*until),
             State::Confirming { doubt, .. } if credit => {
@@ -144,7 +149,7 @@ impl Reversal {
                 reason: "Order cancelled: points earned by it",
                 expires_at: None,
             }),
-            Item::Credit { .. } => None,
+            Item::Credit { .. } | Item::Replacement { .. } => None,
         }
     }
 

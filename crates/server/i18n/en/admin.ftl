@@ -50,6 +50,7 @@ audit-to = To day
 
 act-coupon-convert = Points converted
 act-coupon-cancel = Coupon cancelled
+act-coupon-replace = Coupon replaced
 act-coupon-hold = Coupon held
 act-coupon-release = Coupon released
 act-coupon-used = Coupon used

@@ -32,6 +32,9 @@ mail-cancelled-after = The code can no longer be used.
 mail-issued-subject = Your coupon is ready
 mail-issued-lead = You exchanged { $points } points for a coupon of { $amount }.
 mail-issued-after = Enter the code at checkout, or show it at the till. It can be used once.
+mail-replaced-subject = Here is a new coupon
+mail-replaced-lead = Your order was cancelled. In place of the coupon that you had used you have a new one of { $amount }.
+mail-row-replaced = In place of
 
 mail-reversed-subject = Points from your cancelled order have been returned
 mail-reversed-lead = { $points } points are back on your account.
@@ -70,6 +73,7 @@ mail-alert-order-not-cancelled = Nobody can tell whether Shopify cancels an orde
 mail-alert-credits-unknown = Shopify does not say what store credit it has given back
 mail-alert-credit-unclear = Store credit was sent, and nobody can tell whether it arrived
 mail-alert-credit-twice = Store credit came back twice
+mail-alert-not-replaced = A new coupon in the place of a used one is not created
 mail-alert-customer-data-requested = A customer asks for their data
 mail-alert-app-uninstalled = The app was uninstalled from the store
 mail-alert-shop-redact-requested = Shopify asks to erase the store’s data

@@ -24,6 +24,7 @@ mails-facts = What became of it
 mails-resend = Send again
 mails-nothing = There is nothing to tell any more: what it was about has changed.
 mails-kind-coupon_issued = Coupon issued
+mails-kind-coupon_replaced = Coupon replaced
 mails-kind-coupon_cancelled = Coupon cancelled
 mails-kind-coupon_expiring = Coupon expires soon
 mails-kind-order_reversed = Points back from an order

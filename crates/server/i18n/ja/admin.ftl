@@ -50,6 +50,7 @@ audit-to = 終了日
 
 act-coupon-convert = ポイント交換
 act-coupon-cancel = クーポンのキャンセル
+act-coupon-replace = 代わりのクーポンの発行
 act-coupon-hold = クーポンの保留
 act-coupon-release = 保留の解除
 act-coupon-used = クーポンの使用

@@ -32,6 +32,9 @@ mail-cancelled-after = このコードは今後ご利用いただけません。
 mail-issued-subject = クーポンをお届けします
 mail-issued-lead = { $points }ポイントを{ $amount }クーポンに交換しました。
 mail-issued-after = ご購入手続きでコードを入力するか、店頭でご提示ください。ご利用は1回限りです。
+mail-replaced-subject = 新しいクーポンをお届けします
+mail-replaced-lead = ご注文がキャンセルされたため、ご利用済みのクーポンの代わりに{ $amount }の新しいクーポンをお届けします。
+mail-row-replaced = 元のクーポン
 
 mail-reversed-subject = ご注文のキャンセルに伴いポイントを返還しました
 mail-reversed-lead = { $points }ポイントをお客様の残高に返還しました。
@@ -70,6 +73,7 @@ mail-alert-order-not-cancelled = 注文がキャンセルされたか確認で�
 mail-alert-credits-unknown = 返還済みのストアクレジットを確認できません
 mail-alert-credit-unclear = ストアクレジットが届いたか確認できません
 mail-alert-credit-twice = ストアクレジットが二重に返還されました
+mail-alert-not-replaced = 代わりのクーポンを作成できません
 mail-alert-customer-data-requested = 顧客データの開示請求があります
 mail-alert-app-uninstalled = ストアからアプリが削除されました
 mail-alert-shop-redact-requested = ストアデータの削除請求があります

@@ -24,6 +24,7 @@ mails-facts = 送信の状況
 mails-resend = 再送する
 mails-nothing = 内容が変わったため、表示できる文面はありません。
 mails-kind-coupon_issued = クーポン発行
+mails-kind-coupon_replaced = 代わりのクーポン発行
 mails-kind-coupon_cancelled = クーポンのキャンセル
 mails-kind-coupon_expiring = クーポンの期限間近
 mails-kind-order_reversed = 注文のポイント返還

@@ -50,6 +50,7 @@ audit-to = 結束日
 
 act-coupon-convert = 點數兌換
 act-coupon-cancel = 取消優惠券
+act-coupon-replace = 發給替代優惠券
 act-coupon-hold = 保留優惠券
 act-coupon-release = 解除保留
 act-coupon-used = 優惠券已使用

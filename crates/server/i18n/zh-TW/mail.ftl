@@ -32,6 +32,9 @@ mail-cancelled-after = 此代碼已無法再使用。
 mail-issued-subject = 您的優惠券已準備好
 mail-issued-lead = 您已將 { $points } 點兌換為{ $amount }的優惠券。
 mail-issued-after = 結帳時輸入代碼，或在門市出示即可。僅限使用一次。
+mail-replaced-subject = 您的新優惠券
+mail-replaced-lead = 您的訂單已取消。為取代您已使用的優惠券，我們發給您一張{ $amount }的新優惠券。
+mail-row-replaced = 原優惠券
 
 mail-reversed-subject = 訂單取消，點數已退還
 mail-reversed-lead = { $points } 點已退還至您的帳戶。
@@ -70,6 +73,7 @@ mail-alert-order-not-cancelled = 無法確認訂單是否已取消
 mail-alert-credits-unknown = 無法確認已退還的購物金
 mail-alert-credit-unclear = 無法確認購物金是否已入帳
 mail-alert-credit-twice = 購物金重複退還
+mail-alert-not-replaced = 無法建立替代優惠券
 mail-alert-customer-data-requested = 顧客要求提供個人資料
 mail-alert-app-uninstalled = 應用程式已從商店移除
 mail-alert-shop-redact-requested = Shopify 要求刪除商店資料

@@ -24,6 +24,7 @@ mails-facts = 寄送狀況
 mails-resend = 重新寄送
 mails-nothing = 相關內容已變更，沒有可顯示的內文。
 mails-kind-coupon_issued = 優惠券已發行
+mails-kind-coupon_replaced = 已發給替代優惠券
 mails-kind-coupon_cancelled = 優惠券已取消
 mails-kind-coupon_expiring = 優惠券即將到期
 mails-kind-order_reversed = 訂單點數退還

@@ -17,6 +17,7 @@ pub fn worth(shop: &Shop, found: &Found, items: &[Item]) -> i64 {
     for item in items {
         match item {
             Item::Points { points, .. } => worth = worth.saturating_add(points.get()),
+            Item::Replacement { terms, .. } => worth = worth.saturating_add(terms.points.get()),
             Item::Credit { payment, .. } => paid_now.push(*payment),
             Item::OwnCredit { amount, .. } => worth = worth.saturating_add(cost(shop, *amount)),
             Item::Earned { .. } => {}

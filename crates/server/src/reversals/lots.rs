@@ -48,7 +48,7 @@ pub async fn of_coupon(
     coupon: &Coupon,
 ) -> Result<Option<Lots>, StoreError> {
     let Some(book) = &shop.builtin else { return Ok(None) };
-    let spent = Reference::of_conversion(&coupon.terms.code);
+    let spent = Reference::of_conversion(coupon.terms.paid_by());
     taken(app, book, &coupon.terms.pos_id, &spent).await
 }
 

@@ -22,6 +22,11 @@ pub struct Returns {
     /// Not back: their date is past.
     #[serde(default)]
     pub points_expired: i64,
+    /// Coupons that come back as new ones, and the points that those stand for.
+    #[serde(default)]
+    pub replaced: i64,
+    #[serde(default)]
+    pub replaced_points: i64,
     /// From Kaeru; before it is begun, what nobody has given back yet.
     #[serde(default)]
     pub credit: i64,
@@ -81,6 +86,10 @@ pub(super) fn sum(found: &Found, wish: &Wish, items: &[Item]) -> Returns {
     for item in items {
         match item {
             Item::Points { points, .. } => returns.points += points.get(),
+            Item::Replacement { terms, .. } => {
+                returns.replaced += 1;
+                returns.replaced_points += terms.points.get();
+            }
             Item::Credit { payment, .. } => {
                 let credit = found.credits.iter().find(|credit| credit.payment == *payment);
                 returns.credit += credit.map_or(0, open_credit);
@@ -89,7 +98,7 @@ pub(super) fn sum(found: &Found, wish: &Wish, items: &[Item]) -> Returns {
             Item::Earned { .. } => {}
         }
     }
-    returns.points_expired = (open - returns.points).max(0);
+    returns.points_expired = (open - returns.points - returns.replaced_points).max(0);
     let open =
         found.credits.iter().filter(|_| wish.credits && !refunds).map(open_credit).sum::<i64>();
     returns.credit_expired = (open - returns.credit).max(0);
@@ -101,6 +110,10 @@ pub fn came(flow: &Reversal) -> Returns {
     let mut returns = Returns::default();
     for (item, outcome) in flow.terms.items.iter().zip(flow.done()) {
         match (item, outcome) {
+            (Item::Replacement { terms, .. }, _) => {
+                returns.replaced += 1;
+                returns.replaced_points += terms.points.get();
+            }
             (Item::Points { points, .. }, Outcome::Moved(_)) => returns.points += points.get(),
             (Item::Points { points, .. }, _) => returns.points_expired += points.get(),
             (Item::Credit { amount, .. }, outcome) => {
@@ -112,6 +125,7 @@ pub fn came(flow: &Reversal) -> Returns {
                     }
                     Outcome::Lapsed | Outcome::Short => returns.credit_expired += amount.minor,
                     Outcome::ByShopify | Outcome::Moved(_) => returns.by_shopify += amount.minor,
+                    Outcome::Replacing => {}
                 }
             }
             (Item::OwnCredit { amount, .. }, outcome) => {

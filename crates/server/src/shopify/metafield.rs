@@ -26,6 +26,8 @@ pub struct Entry {
     /// The field that says when it ended, and the moment.
     ended: Option<(&'static str, String)>,
     node: u64,
+    /// The used coupon in whose place it is.
+    replaces: Option<String>,
 }
 
 /// The field as it was seen.
@@ -95,6 +97,7 @@ impl Entry {
             status: entry.status,
             ended,
             node: entry.coupon.node.0,
+            replaces: terms.replaces.as_ref().map(|of| of.code.to_string()),
         }
     }
 }
@@ -243,7 +246,7 @@ struct Merged<'a> {
     others: BTreeMap<String, &'a RawValue>,
 }
 
-const OUR_FIELDS: [&str; 9] = [
+const OUR_FIELDS: [&str; 10] = [
     "code",
     "amount",
     "points_used",
@@ -253,13 +256,14 @@ const OUR_FIELDS: [&str; 9] = [
     "shopify_price_rule_id",
     "cancelled_at",
     "used_at",
+    "replaces",
 ];
 
 impl Serialize for Merged<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let entry = self.entry;
         let amount = RawValue::from_string(entry.amount.clone()).map_err(S::Error::custom)?;
-        let [code, money, points, created, expires, status, node, _, _] = OUR_FIELDS;
+        let [code, money, points, created, expires, status, node, _, _, replaces] = OUR_FIELDS;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry(code, &entry.code)?;
         map.serialize_entry(money, &amount)?;
@@ -270,6 +274,9 @@ impl Serialize for Merged<'_> {
         map.serialize_entry(node, &entry.node)?;
         if let Some((field, at)) = &entry.ended {
             map.serialize_entry(field, at)?;
+        }
+        if let Some(code) = &entry.replaces {
+            map.serialize_entry(replaces, code)?;
         }
         for (name, value) in &self.others {
             if !OUR_FIELDS.contains(&name.as_str()) {

@@ -59,5 +59,6 @@ pub fn terms() -> Terms {
         created_at: at("2026-11-20T10:30:00Z"),
         expires_at: at("2027-11-20T14:59:59Z"),
         receipt: false,
+        replaces: None,
     }
 }

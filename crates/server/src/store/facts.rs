@@ -1,7 +1,7 @@
 //! What a transition changes beside the flow's own row, as statements. Each changes one row.
 
 use super::{
-    placing, reversals, sql,
+    placing, replacements, reversals, sql,
     tx::{DbError, Statement, Value, number, values},
 };
 use domain::{At, Fact, Flow, Terms, coupon::Status};
@@ -63,7 +63,12 @@ pub fn write<'a>(
         fact => match (&row.flow, row.flow.terms()) {
             (Flow::Placing(flow), _) => placing::write_fact(statements, &flow.terms, fact)?,
             (Flow::Reversal(flow), _) => reversals::write_fact(statements, row, flow, fact, at)?,
-            (_, Some(terms)) => about_coupon(statements, terms, fact, at)?,
+            (_, Some(terms)) => {
+                if let Some(replaced) = &terms.replaces {
+                    replacements::settle(statements, row, terms, replaced, fact);
+                }
+                about_coupon(statements, terms, fact, at)?;
+            }
             (_, None) => {}
         },
     }

@@ -415,6 +415,9 @@ impl Work for Apply {
         let ran = match row.flow {
             // What an order has got back, or used up, is read from rows that are written here too.
             Flow::Reversal(_) | Flow::Placing(_) => Ran::Statements(tx.run(&statements).await?),
+            Flow::Conversion(ref flow) if flow.terms.replaces.is_some() => {
+                Ran::Statements(tx.run(&statements).await?)
+            }
             Flow::Conversion(_) | Flow::Cancellation(_) | Flow::Hold(_) | Flow::Ending(_) => {
                 tx.finish(None, &statements).await?
             }

@@ -11,12 +11,12 @@ pub use reads::{
 };
 
 use super::{
-    Database, audit,
+    Database, audit, replacements,
     tx::{DbError, End, Statement, Tx, Work, values},
 };
 use crate::clock::SharedClock;
 use domain::{
-    Actor, At, PosId, Reference, ShopId,
+    Actor, At, Code, PosId, Reference, ShopId,
     ledger::{Account, Counter, Declined, Funding, IfExpired, Posted, Taken, Unit, Wish},
 };
 use engine::{ports::Clock, store::StoreError};
@@ -223,6 +223,23 @@ fn brought_until(posted: &Posted) -> Option<At> {
     added.chain(returned).min()
 }
 
+/// What that movement took, or, where its coupon only took another's place, the movement that
+/// paid for the first of them.
+async fn taken_for<T: Tx>(
+    tx: &mut T,
+    holder: &Holder,
+    of: &Reference,
+) -> Result<Option<(Vec<Taken>, Reference)>, DbError> {
+    if let Some(taken) = rows::taken(tx, holder, of).await? {
+        return Ok(Some((taken, of.clone())));
+    }
+    let Some(code) = of.as_str().strip_prefix("COUPON-") else { return Ok(None) };
+    let paid_by = tx.row(replacements::PAID_BY, &values![holder.shop.as_str(), code]).await?;
+    let Some(paid_by) = paid_by else { return Ok(None) };
+    let of = Reference::of_conversion(&Code::from(paid_by.text(0)?));
+    Ok(rows::taken(tx, holder, &of).await?.map(|taken| (taken, of)))
+}
+
 async fn wish<T: Tx>(tx: &mut T, order: &Order) -> Result<(Wish, Option<Reference>), DbError> {
     Ok(match &order.asked {
         Asked::Grant { amount, from, issued_at, expires_at, funding } => {
@@ -233,10 +250,10 @@ async fn wish<T: Tx>(tx: &mut T, order: &Order) -> Result<(Wish, Option<Referenc
         Asked::Spend { amount, to } => (Wish::Spend { amount: *amount, to: *to }, None),
         Asked::Extend { lot, until } => (Wish::Extend { lot: *lot, until: *until }, None),
         Asked::GiveBack { amount, of, if_expired, or_until } => {
-            match rows::taken(tx, &order.holder, of).await? {
-                Some(taken) => {
+            match taken_for(tx, &order.holder, of).await? {
+                Some((taken, of)) => {
                     let wish = Wish::GiveBack { amount: *amount, taken, if_expired: *if_expired };
-                    (wish, Some(of.clone()))
+                    (wish, Some(of))
                 }
                 None => {
                     let (from, funding) = (Counter::Redeemed, Funding::Free);

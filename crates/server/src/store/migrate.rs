@@ -45,6 +45,7 @@ const CHANGES: &[Change] = &changes![
     "0023_reconciliation",
     "0024_approvals",
     "0022_search_later",
+    "0026_replacements",
     "0027_taken_back",
 ];
 

@@ -32,6 +32,7 @@ mod postgres;
 pub mod reads;
 pub mod reconcile;
 pub mod reconciliation;
+pub mod replacements;
 pub mod replicas;
 pub mod reports;
 mod reversals;

@@ -164,6 +164,15 @@ pub struct Coupon {
     /// What the coupon itself still allows: two orders may name it, and one whose points came
     /// back by a cancellation allows nothing.
     pub open: i64,
+    /// The new coupon that takes its place, or is to; its code once it stands.
+    pub replacement: Option<Replacement>,
+}
+
+/// What comes back instead of points.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replacement {
+    /// `None`: it is not known to stand.
+    pub code: Option<String>,
 }
 
 /// A payment with store credit.
@@ -234,9 +243,12 @@ pub async fn find(
         c.original_expiry, c.requested_expiry, c.honoured_expiry, flow.terms, \
         CASE WHEN coupon.used_in IS NULL \
         OR coupon.status IN ('cancelling', 'cancelled', 'pending', 'void') THEN 0 \
-        ELSE coupon.points - coupon.reverted END, c.due FROM order_coupon AS c \
+        ELSE coupon.points - coupon.reverted END, c.due, c.replacement, new.code \
+        FROM order_coupon AS c \
         JOIN coupon ON coupon.shop = c.shop AND coupon.code = c.code \
         JOIN flow ON flow.id = coupon.flow \
+        LEFT JOIN coupon AS new ON new.shop = c.shop AND new.code = c.replacement \
+        AND new.node IS NOT NULL \
         WHERE c.shop = ?1 AND c.order_id = ?2 ORDER BY c.code";
     let found = database.read(sql, key()).await?;
     let coupons = found.iter().map(coupon).collect::<Result<_, _>>()?;
@@ -277,6 +289,10 @@ fn coupon(line: &Line) -> Result<Coupon, DbError> {
         terms: super::rows::parse(line.text(9)?)?,
         open: line.int(10)?,
         due: line.int(11)?,
+        replacement: match line.is_null(12) {
+            true => None,
+            false => Some(Replacement { code: line.maybe_text(13)?.map(str::to_owned) }),
+        },
     })
 }
 

@@ -49,7 +49,8 @@ const MOST_ENTRIES: i64 = 1_000;
 const COUPON: &str = "SELECT c.code, c.status, c.expires_at, m.points, c.points, c.customer, \
     CASE WHEN EXISTS (SELECT 1 FROM flow WHERE due_at IS NOT NULL \
     AND (flow.id = c.flow OR flow.id = c.act)) THEN 1 ELSE 0 END FROM coupon c \
-    LEFT JOIN movement m ON m.shop = c.shop AND m.reference = 'COUPON-' || c.code";
+    LEFT JOIN movement m ON m.shop = c.shop \
+    AND m.reference = 'COUPON-' || coalesce(c.paid_by, c.code)";
 
 fn coupon(line: &Line) -> Result<Coupon, DbError> {
     Ok(Coupon {
@@ -239,7 +240,8 @@ pub async fn unmade(
     let sql = "SELECT o.order_id, o.code, flow.terms, CAST(c.customer AS TEXT) \
         FROM order_coupon o JOIN coupon c ON c.shop = o.shop AND c.code = o.code \
         JOIN flow ON flow.id = c.flow WHERE o.shop = ?1 AND o.code > ?2 AND o.code <= ?3 \
-        AND c.created_at >= ?4 AND o.taken = 0 ORDER BY o.code, o.order_id";
+        AND c.created_at >= ?4 AND (o.taken = 0 OR o.replacement IS NOT NULL) \
+        ORDER BY o.code, o.order_id";
     let values = values![shop.0.clone(), after.to_owned(), last.clone(), since].to_vec();
     for line in &database.read(sql, values).await? {
         let (order, code) = (OrderId(line.text(0)?.to_owned()), Code(line.text(1)?.to_owned()));

@@ -79,7 +79,8 @@ pub async fn spans(
     if spans.is_empty() {
         return Ok(report);
     }
-    let issued = "coupon.node IS NOT NULL AND coupon.status <> 'void'";
+    // A coupon in another's place was claimed when that was.
+    let issued = "coupon.node IS NOT NULL AND coupon.status <> 'void' AND coupon.replaces IS NULL";
     for (number, _, sum) in sums(database, shop, spans, "created_at", issued).await? {
         if let Some(span) = report.get_mut(number) {
             span.claimed.coupons += sum.coupons;

@@ -3,10 +3,13 @@
 //! Never twice: what is promised to one flow is out of every other's reach, by the rows of the
 //! order and by the coupon itself, which two orders may name.
 
-use super::tx::{DbError, Statement, Tx, number, values};
+use super::{
+    replacements,
+    tx::{DbError, Statement, Tx, number, values},
+};
 use domain::{
     At, Fact, Problem, Reversal,
-    reversal::{Item, Outcome},
+    reversal::{Item, Outcome, Terms},
 };
 use engine::store::{Begun, Row};
 
@@ -20,10 +23,10 @@ const ORDER_STATE: &str = "SELECT status FROM orders WHERE shop = ?1 AND id = ?2
 
 /// A coupon that was cancelled has given its points back already; one that is not known as used
 /// may still be. ?3: points.
-const COUPON_TAKE: &str = "UPDATE coupon SET reverted = reverted + ?3 \
+pub(super) const COUPON_TAKE: &str = "UPDATE coupon SET reverted = reverted + ?3 \
     WHERE shop = ?1 AND code = ?2 AND reverted + ?3 <= points AND used_in IS NOT NULL \
     AND status NOT IN ('cancelling', 'cancelled', 'pending', 'void')";
-const COUPON_FREE: &str =
+pub(super) const COUPON_FREE: &str =
     "UPDATE coupon SET reverted = reverted - ?3 WHERE shop = ?1 AND code = ?2";
 
 /// ?5: the part that this is; ?7: 1, no more than refunds make due.
@@ -115,51 +118,53 @@ pub async fn take<T: Tx>(
             _ => Problem::OrderBusy,
         });
     }
-    let mut credits = false;
     for item in &terms.items {
-        let taken = match item {
-            Item::Points { code, points, part, expiry, .. } => {
-                let (code, points) = (code.as_str(), points.get());
-                let coupon = values![shop, code, points].to_vec();
-                let values = values![
-                    shop,
-                    order,
-                    code,
-                    points,
-                    *part,
-                    expiry.requested,
-                    terms.refunds,
-                    expiry.original
-                ];
-                one(tx, Statement { sql: COUPON_TAKE, values: coupon }).await?
-                    && one(tx, Statement { sql: POINTS_TAKE, values: values.to_vec() }).await?
-            }
-            Item::Credit { payment, amount, expiry } => {
-                credits = true;
-                let payment = number(*payment)?;
-                let values = values![shop, order, payment, amount.minor, expiry.requested];
-                one(tx, Statement { sql: CREDIT_TAKE, values: values.to_vec() }).await?
-            }
-            Item::OwnCredit { amount, expiry, .. } => {
-                let values = values![shop, order, OWN, amount.minor, expiry.requested];
-                one(tx, Statement { sql: CREDIT_TAKE, values: values.to_vec() }).await?
-            }
-            Item::Earned { points, part, .. } => {
-                let values = values![shop, order, points.get(), *part, terms.refunds].to_vec();
-                one(tx, Statement { sql: EARNED_TAKE, values }).await?
-            }
-        };
-        if !taken {
+        if let Item::Replacement { code, flow, terms: new } = item
+            && let Some(refused) = replacements::take(tx, terms, code, *flow, new).await?
+        {
+            return Ok(Some(refused));
+        }
+        if !take_item(tx, terms, item).await? {
             return refused(Problem::AlreadyReverted);
         }
     }
-    if credits {
+    if terms.items.iter().any(Item::is_credit) {
         let values = values![shop, number(terms.customer.0)?, id].to_vec();
         if !one(tx, Statement { sql: LANE_TAKE, values }).await? {
             return refused(Problem::OrderBusy);
         }
     }
     Ok(None)
+}
+
+/// Takes what is given back itself. False where something of it is promised already.
+async fn take_item<T: Tx>(tx: &mut T, terms: &Terms, item: &Item) -> Result<bool, DbError> {
+    let (shop, order) = (terms.shop.as_str(), terms.order.as_str());
+    match item {
+        Item::Replacement { .. } => Ok(true),
+        Item::Points { code, points, part, expiry, .. } => {
+            let (code, points) = (code.as_str(), points.get());
+            let coupon = values![shop, code, points].to_vec();
+            let (requested, original) = (expiry.requested, expiry.original);
+            let values =
+                values![shop, order, code, points, *part, requested, terms.refunds, original];
+            Ok(one(tx, Statement { sql: COUPON_TAKE, values: coupon }).await?
+                && one(tx, Statement { sql: POINTS_TAKE, values: values.to_vec() }).await?)
+        }
+        Item::Credit { payment, amount, expiry } => {
+            let payment = number(*payment)?;
+            let values = values![shop, order, payment, amount.minor, expiry.requested];
+            one(tx, Statement { sql: CREDIT_TAKE, values: values.to_vec() }).await
+        }
+        Item::OwnCredit { amount, expiry, .. } => {
+            let values = values![shop, order, OWN, amount.minor, expiry.requested];
+            one(tx, Statement { sql: CREDIT_TAKE, values: values.to_vec() }).await
+        }
+        Item::Earned { points, part, .. } => {
+            let values = values![shop, order, points.get(), *part, terms.refunds].to_vec();
+            one(tx, Statement { sql: EARNED_TAKE, values }).await
+        }
+    }
 }
 
 /// The statements that make a fact of a reversal true. Each changes one row.
@@ -189,8 +194,10 @@ pub fn write_fact(
             let values = values![shop, order].to_vec();
             statements.push(Statement { sql: REVERT_STATUS, values });
         }
+        Fact::ReplacementBegun { item } => replacements::begin(statements, flow, *item, at)?,
         Fact::ItemFreed { item } => free(statements, flow, *item)?,
         Fact::ItemEnded { item, outcome } => match outcome {
+            Outcome::Replacing => {}
             Outcome::Lapsed | Outcome::Short => free(statements, flow, *item)?,
             Outcome::Moved(_) | Outcome::Credited { .. } | Outcome::ByShopify => {
                 ended(statements, row, flow, *item, *outcome, at)?;
@@ -206,10 +213,15 @@ pub fn write_fact(
 /// Nothing came of the item: another reversal may promise it.
 fn free(statements: &mut Vec<Statement<'_>>, flow: &Reversal, item: usize) -> Result<(), DbError> {
     let (shop, order) = (flow.terms.shop.0.clone(), flow.terms.order.0.clone());
+    if let Item::Replacement { code, terms: new, .. } = &flow.terms.items[item] {
+        replacements::free(statements, &flow.terms, code, &new.code);
+        return Ok(());
+    }
     let mut run = |sql, values: &[super::tx::Value<'static>]| {
         statements.push(Statement { sql, values: values.to_vec() });
     };
     match &flow.terms.items[item] {
+        Item::Replacement { .. } => {}
         Item::Points { code, points, .. } => {
             let (code, points) = (code.0.clone(), points.get());
             run(COUPON_FREE, &values![shop.clone(), code.clone(), points]);
@@ -292,7 +304,7 @@ fn ended(
             let none = None::<At>;
             run(CREDIT_SETTLE, &values![shop, order, payment, whole, 0_i64, whole, none]);
         }
-        (Item::OwnCredit { .. }, _) => {}
+        (Item::OwnCredit { .. } | Item::Replacement { .. }, _) => {}
         (Item::Earned { points, .. }, _) => run(EARNED_BACK, &values![shop, order, points.get()]),
     }
     Ok(())

@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use domain::{
-    At, FlowId, Money, Points, Reversal,
+    At, FlowId, Money, Points, Reference, Reversal,
     flow::Told,
     reversal::{Item, Outcome, State},
 };
@@ -21,7 +21,8 @@ use utoipa::ToSchema;
 /// One thing that comes back, and what became of it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ReversalItem {
-    /// `points`, `credit`, or `earned` for what the order had earned and loses.
+    /// `points`, `replacement` for a new coupon instead of them, `credit`, or
+    /// `earned` for what the order had earned and loses.
     #[schema(example = "points")]
     pub kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,7 +38,8 @@ pub struct ReversalItem {
     pub amount: Option<MoneyBody>,
     #[schema(example = "ORDER-6100000000001-70934-AC37DE-500")]
     pub reference: String,
-    /// `pending`, `confirming`, `returned`, `by_shopify`, `lapsed` or `short`.
+    /// `pending`, `confirming`, `returned`, `by_shopify`, `lapsed`, `short`, or `replacing`: a
+    /// flow of its own makes the new coupon, and the order tells how it stands.
     #[schema(example = "returned")]
     pub outcome: &'static str,
     /// Until when it was asked to be good.
@@ -126,7 +128,7 @@ const fn honoured(outcome: &Outcome) -> Option<At> {
     match outcome {
         Outcome::Moved(moved) => moved.honoured,
         Outcome::Credited { honoured, .. } => *honoured,
-        Outcome::ByShopify | Outcome::Lapsed | Outcome::Short => None,
+        Outcome::ByShopify | Outcome::Lapsed | Outcome::Short | Outcome::Replacing => None,
     }
 }
 
@@ -155,6 +157,7 @@ fn outcome(flow: &Reversal, place: usize) -> &'static str {
         Some(Outcome::ByShopify) => "by_shopify",
         Some(Outcome::Lapsed) => "lapsed",
         Some(Outcome::Short) => "short",
+        Some(Outcome::Replacing) => "replacing",
         None if place == flow.done().len() => match &flow.state {
             State::Confirming { .. } | State::InReview { .. } | State::Owing { .. } => "confirming",
             _ => "pending",
@@ -180,6 +183,14 @@ fn shown(flow: &Reversal, item: &Item, outcome: &'static str) -> ReversalItem {
             code: Some(code.to_string()),
             points: Some(points.get()),
             ..base("points", expiry.requested)
+        },
+        Item::Replacement { code, terms, .. } => ReversalItem {
+            code: Some(code.to_string()),
+            points: Some(terms.points.get()),
+            amount: Some(terms.amount.into()),
+            // It has no movement of its own.
+            reference: Reference::of_conversion(terms.paid_by()).0,
+            ..base("replacement", Some(terms.expires_at))
         },
         Item::Credit { payment, amount, expiry } => ReversalItem {
             payment: Some(payment.to_string()),

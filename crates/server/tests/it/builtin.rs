@@ -217,7 +217,7 @@ async fn points_become_a_coupon_and_come_back_on_postgresql() -> anyhow::Result<
 }
 
 /// An engine's peers: the sandbox's Shopify, and the ledger in this database.
-fn peers(world: &World, database: &Database) -> Peers {
+pub fn peers(world: &World, database: &Database) -> Peers {
     let settings = Settings { valid_days: None, return_days: 30, token: None };
     let book = Book {
         unit: domain::ledger::Unit::Points,
@@ -230,7 +230,7 @@ fn peers(world: &World, database: &Database) -> Peers {
     Peers { points: Arc::new(book), ..world.peers(Till::LookUp) }
 }
 
-async fn movements(database: &Database) -> anyhow::Result<Vec<MovementRow>> {
+pub async fn movements(database: &Database) -> anyhow::Result<Vec<MovementRow>> {
     let page = History { before: None, most: 100 };
     let mut found = ledger::history(database, &holder("12345"), page).await?;
     found.retain(|movement| !movement.reference.starts_with("SEED"));

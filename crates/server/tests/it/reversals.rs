@@ -135,6 +135,7 @@ impl Case {
                     points: self.coupon.terms.points,
                     part: 1,
                     expiry: Expiry::default(),
+                    paid_by: None,
                 },
                 Item::Credit { payment: self.payment, amount, expiry: until },
             ],

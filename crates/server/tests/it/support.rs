@@ -235,6 +235,7 @@ pub fn wish(check: bool) -> Start {
         created_at: now,
         expires_at: now.plus(Duration::from_secs(86_400 * 365)),
         receipt: false,
+        replaces: None,
     };
     Start {
         id: ids::flow(now),

@@ -7,7 +7,7 @@ use super::{
 use crate::store::outbox::Digest;
 
 /// The reasons that have a sentence of their own.
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 19] = [
     "no_look_up",
     "look_up_down",
     "contradiction",
@@ -23,6 +23,7 @@ const KNOWN: [&str; 18] = [
     "credits_unknown",
     "credit_unclear",
     "credit_twice",
+    "not_replaced",
     "customer_data_requested",
     "app_uninstalled",
     "shop_redact_requested",

@@ -5,8 +5,9 @@ use crate::store::{
     approvals::{Approval, State},
     outbox::Digest,
 };
+use domain::conversion::Replaces;
 use domain::{
-    At, Code, CustomerId, FlowId, MemberNo, Money, OrderId, Points, PosId, ShopId, Terms,
+    Actor, At, Code, CustomerId, FlowId, MemberNo, Money, OrderId, Points, PosId, ShopId, Terms,
 };
 use iso_currency::Currency;
 
@@ -27,6 +28,7 @@ fn terms() -> Terms {
         created_at: at("2024-01-15T01:30:00Z"),
         expires_at: at("2025-01-14T14:59:59Z"),
         receipt: true,
+        replaces: None,
     }
 }
 
@@ -84,6 +86,18 @@ fn waiting() -> Approval {
     }
 }
 
+/// A coupon in the place of another, whose order was cancelled.
+fn replacing() -> Terms {
+    let old = terms();
+    let replaces = Replaces {
+        code: old.code.clone(),
+        order: OrderId::from("6100000000001"),
+        paid_by: old.code.clone(),
+        by: Actor::System,
+    };
+    Terms { code: Code::from("70934-CD46EF-500"), replaces: Some(Box::new(replaces)), ..old }
+}
+
 fn every(language: Language) -> Vec<(&'static str, Letter)> {
     let (reader, terms) = (reader(language), terms());
     let credit = Some(Money { minor: 1_300, currency: Currency::JPY });
@@ -94,6 +108,7 @@ fn every(language: Language) -> Vec<(&'static str, Letter)> {
         ("cancelled", cancelled::letter(&reader, &terms, true, Some(1_250))),
         ("cancelled-kept", cancelled::letter(&nobody, &terms, false, None)),
         ("issued", issued::letter(&reader, &terms, Some(750))),
+        ("replaced", issued::letter(&reader, &replacing(), Some(750))),
         ("expiring", expiring::letter(&reader, &terms)),
         ("reversed", reversed::letter(&reader, "#1001", (500, None), None, Some(1_250))),
         (

@@ -12,6 +12,7 @@ fn entry() -> Entry {
         status: Status::Active,
         ended: None,
         node: 12_345_678,
+        replaces: None,
     }
 }
 

@@ -1,8 +1,17 @@
 //! What the audit log says of a flow's beginning.
 
 use crate::store::audit;
-use domain::{Actor, Flow, ending, hold};
+use domain::{Actor, Flow, ending, hold, reversal::Item};
 use engine::store::Start;
+
+/// A new coupon has an entry of its own once its flow begins.
+fn told(item: &Item) -> serde_json::Value {
+    match item {
+        Item::Replacement { code, terms, .. } => serde_json::json!({"item": "replacement",
+            "code": code, "points": terms.points}),
+        item => serde_json::json!(item),
+    }
+}
 
 /// Who began it, and why, for the audit log.
 pub fn audited(start: &Start) -> audit::Entry {
@@ -10,7 +19,7 @@ pub fn audited(start: &Start) -> audit::Entry {
     let detail = match &start.flow {
         Flow::Reversal(flow) => {
             serde_json::json!({"customer": customer, "order": flow.terms.order,
-                "items": flow.terms.items})
+                "items": flow.terms.items.iter().map(told).collect::<Vec<_>>()})
         }
         Flow::Placing(flow) => {
             let of = &flow.terms;

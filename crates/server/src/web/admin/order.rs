@@ -48,6 +48,8 @@ struct Applied {
     href: String,
     points: String,
     returned: String,
+    /// The new coupon in its place, and where it is once it stands.
+    replacement: Option<(String, Option<String>)>,
     dates: Lots,
 }
 
@@ -114,7 +116,7 @@ struct Return {
 fn outcome(page: &Page, outcome: &str) -> Badge {
     let tone = match outcome {
         "returned" | "by_shopify" => "good",
-        "pending" | "confirming" => "warning",
+        "pending" | "confirming" | "replacing" => "warning",
         _ => "critical",
     };
     Badge { tone, text: page.t(&format!("order-outcome-{}", outcome.replace('_', "-"))) }
@@ -175,7 +177,10 @@ pub async fn see(
 ) -> Result<Response, ApiError> {
     let mut detail = order::read(&app, &page.staff, &id).await?;
     let reversals = std::mem::take(&mut detail.reversals);
-    let waits = reversals.iter().any(|one| matches!(one.status, "processing" | "confirming"));
+    let made =
+        |of: &order::AppliedCoupon| of.replacement.as_ref().is_none_or(|new| new.code.is_some());
+    let waits = reversals.iter().any(|one| matches!(one.status, "processing" | "confirming"))
+        || !detail.coupons.iter().all(made);
     let given = |one: crate::web::reversal::ReversalBody| Return {
         by: page.actor(&one.by),
         moment: page.moment_of(&one.at),
@@ -189,6 +194,10 @@ pub async fn see(
         points: page.points(&of.points),
         returned: page.points(&of.points_returned),
         dates: Lots::of_points(&page, of),
+        replacement: of.replacement.as_ref().map(|new| match &new.code {
+            Some(code) => (code.clone(), Some(coupon::place(code))),
+            None => (page.t("order-replacing"), None),
+        }),
     };
     let step = |of: &order::OrderStep| {
         let name = format!("order-step-{}", of.event.replace('_', "-"));

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     app::App,
+    reversals::Coupons,
     web::{
         api::{
             coupon::MayBody,
@@ -40,6 +41,9 @@ pub struct Sent {
     points: String,
     #[serde(default)]
     credits: String,
+    /// `points` or `replacement`.
+    #[serde(default)]
+    coupons: String,
     #[serde(default)]
     restock: String,
     #[serde(default)]
@@ -87,6 +91,8 @@ struct RevertPage {
     refunded: Option<String>,
     /// What the order earned and loses.
     earned: Option<String>,
+    /// Whether used coupons may come back as new ones.
+    replaceable: bool,
     /// What paid for the order, each with its own date.
     lots: Vec<Lot>,
     /// What each choice does to the customer's balances.
@@ -141,6 +147,8 @@ async fn form(
         customer,
         earned: earned.map(|points| page.with("order-earned-goes", &[("points", &points)])),
         refunded,
+        replaceable: (way == "cancel" || detail.order.status == "cancelled")
+            && detail.coupons.iter().any(|of| of.replaceable),
         lots: revert_parts::lots(&page, &detail, cancels, (!sent.fresh).then_some(&sent.others)),
         foreseen: Foreseen::of(&page, &balances),
         reasons: if way == "cancel" { Why::ALL.map(reason).to_vec() } else { vec![] },
@@ -205,6 +213,7 @@ async fn carry_out(
         &sent.reason,
         &sent.points,
         &sent.credits,
+        &sent.coupons,
         &sent.restock,
         &sent.keep_earned,
         &sent.notify,
@@ -217,18 +226,20 @@ async fn carry_out(
     let request = forms::request(&sent.key, id, &said)?;
     let (points, credits) = (sent.points == "on", sent.credits == "on");
     let keep_earned = sent.keep_earned == "on";
+    let coupons = Coupons::parse(&sent.coupons).filter(|_| points).unwrap_or_default();
     let (extend_to, notify) = (Some(sent.extend_to.clone()), sent.notify == "on");
     let wish = if way == "cancel" {
         let wanted = CancelOrderRequest {
             reason: sent.reason.clone(),
             note: Some(sent.note.clone()),
             restock: sent.restock == "on",
-            revert: RevertChoice { points, credits, keep_earned, extend_to, extend },
+            revert: RevertChoice { points, credits, coupons, keep_earned, extend_to, extend },
             notify,
         };
         revert::cancel_wish(app, &page.staff, &wanted, Some(request))?
     } else {
-        let wanted = RevertRequest { points, credits, keep_earned, extend_to, extend, notify };
+        let wanted =
+            RevertRequest { points, credits, coupons, keep_earned, extend_to, extend, notify };
         revert::revert_wish(app, &page.staff, &wanted, Some(request))?
     };
     let flow = match revert::carry_out(app, &page.staff, id, wish).await? {

@@ -33,17 +33,19 @@ fn tone(event: &str) -> &'static str {
         | "refunded"
         | "refund_confirmed"
         | "released"
+        | "replaced"
         | "judged_applied" => "good",
         "in_review"
         | "needs_a_person"
         | "will_not_die"
         | "will_not_reactivate"
+        | "not_replaced"
         | "usage_unknown"
         | "used_meanwhile"
         | "refund_refused" => "critical",
         "deduction_in_doubt" | "doubt_lasts" | "refund_in_doubt" | "refund_not_let_in"
         | "not_recorded" | "kill_unclear" | "revival_unclear" | "kill_refused"
-        | "creation_given_up" | "held" => "warning",
+        | "creation_given_up" | "replacement_owed" | "held" => "warning",
         _ => "",
     }
 }

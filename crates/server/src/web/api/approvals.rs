@@ -61,6 +61,9 @@ pub struct ApprovalBody {
     /// What was chosen.
     pub points: bool,
     pub credits: bool,
+    /// As what used coupons come back: `points` or `replacement`.
+    #[schema(example = "points")]
+    pub coupons: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extend_to: Option<String>,
     /// What it was worth in points, and the shop's threshold, when it was asked for.
@@ -88,6 +91,8 @@ pub struct NowBody {
     pub credit: MoneyBody,
     /// Store credit that Shopify gave back by itself.
     pub by_shopify: MoneyBody,
+    /// Points that new coupons stand for.
+    pub points_replaced: i64,
     /// Not back: run out.
     pub points_expired: i64,
     pub credit_expired: MoneyBody,
@@ -133,6 +138,7 @@ pub fn body(of: &Approval, language: Language) -> Result<ApprovalBody, ApiError>
         reason: cancel.map(|cancel| cancel.reason.as_str()),
         points: wish.points,
         credits: wish.credits,
+        coupons: wish.coupons.as_str(),
         extend_to: wish.extend_to.map(At::rfc3339),
         worth: of.worth,
         threshold: of.threshold,
@@ -241,6 +247,7 @@ async fn foresee(app: &App, staff: &Staff, of: &Approval) -> Result<NowBody, Dec
         points: sum.points,
         credit: money(sum.credit),
         by_shopify: money(sum.by_shopify),
+        points_replaced: sum.replaced_points,
         points_expired: sum.points_expired,
         credit_expired: money(sum.credit_expired),
         worth,

@@ -7,7 +7,7 @@ use crate::{
     app::{App, Shop},
     store::{
         coupons::{self, Found, Step, Tab},
-        order_lists,
+        order_lists, replacements,
     },
     web::{
         auth_staff::Staff,
@@ -83,6 +83,14 @@ pub struct CouponDetail {
     pub coupon: CouponItem,
     /// The orders that it was applied to: one, where nothing went wrong.
     pub orders: Vec<OrderLink>,
+    /// The used coupon whose order was cancelled, and in whose place this one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "70934-AC37DE-500")]
+    pub replaces: Option<String>,
+    /// The coupon in the place of this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "70934-CD46EF-500")]
+    pub replaced_by: Option<String>,
     /// As the points book says now; absent where it does not answer.
     pub balance: Option<i64>,
     pub timeline: Vec<StepBody>,
@@ -117,7 +125,10 @@ pub async fn read(app: &App, staff: &Staff, code: &str) -> Result<CouponDetail, 
         _ => None,
     });
     let orders = order_lists::with_coupon(&app.database, &shop.id, code).await?;
+    let replaced_by = replacements::of(&app.database, &shop.id, code).await?;
     Ok(CouponDetail {
+        replaces: found.terms.replaces.as_ref().map(|of| of.code.to_string()),
+        replaced_by,
         orders: orders.into_iter().map(|(id, name)| OrderLink { id: id.0, name }).collect(),
         actions: actions(&found, staff),
         timeline,
@@ -180,7 +191,9 @@ fn shown(step: Step, flows: &[Row]) -> StepBody {
 /// Who decided: a name, `customer` or `system`.
 fn by(flow: &Flow) -> Option<String> {
     let actor = match flow {
-        Flow::Conversion(_) => &Actor::Customer,
+        Flow::Conversion(flow) => {
+            flow.terms.replaces.as_ref().map_or(&Actor::Customer, |replaced| &replaced.by)
+        }
         Flow::Cancellation(flow) => &flow.terms.by,
         Flow::Hold(flow) => &flow.terms.by,
         Flow::Ending(_) => &Actor::System,

@@ -40,7 +40,8 @@ pub struct MailQuery {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MailBody {
     pub id: String,
-    /// `coupon_issued`, `coupon_cancelled`, `coupon_expiring`, `order_reversed` or `alert`.
+    /// `coupon_issued`, `coupon_replaced`, `coupon_cancelled`, `coupon_expiring`,
+    /// `order_reversed` or `alert`.
     #[schema(example = "coupon_cancelled")]
     pub kind: String,
     /// A coupon's code, an order's name, or an alert's reason.

@@ -98,12 +98,35 @@ pub struct AppliedCoupon {
     pub points_due: i64,
     /// What refunds make due in all while the order stands, given back or not.
     pub points_due_in_all: i64,
+    /// Whether it may come back as a new coupon once the order is cancelled.
+    pub replaceable: bool,
+    /// The new coupon that comes back instead of points.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replacement: Option<ReplacementBody>,
     /// The soonest of its lots, while any of it is open.
     pub expiry: ExpiryBody,
     /// Where Kaeru holds the points: the lots that they were taken from, the soonest to end first.
     pub lots: Vec<TakenLot>,
     /// Until when what has run out comes back by the shop's rule, where nobody says otherwise.
     pub extends_to: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ReplacementBody {
+    /// Absent until it is known to stand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "70934-CD46EF-500")]
+    pub code: Option<String>,
+    /// `replacing` or `issued`.
+    #[schema(example = "issued")]
+    pub status: &'static str,
+}
+
+impl ReplacementBody {
+    fn of(new: &order_lists::Replacement) -> Self {
+        let status = if new.code.is_some() { "issued" } else { "replacing" };
+        Self { code: new.code.clone(), status }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -282,13 +305,15 @@ fn applied(
         code: of.code.clone(),
         amount: of.terms.amount.into(),
         points: of.points,
-        points_returned: of.returned,
+        points_returned: if of.replacement.is_some() { 0 } else { of.returned },
         points_open: reversals::open_points(of),
         points_due_in_all: of.due,
         points_due: match cancelled {
             true => reversals::open_points(of),
             false => reversals::due_points(of),
         },
+        replaceable: reversals::replacement::is_whole(of),
+        replacement: of.replacement.as_ref().map(ReplacementBody::of),
         expiry: ExpiryBody::of(lots, kept, now),
         lots: TakenLot::all(lots, now),
         extends_to: None,

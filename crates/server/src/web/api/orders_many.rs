@@ -12,6 +12,7 @@ use crate::{
         codes::{LONGEST, MOST},
         orders::{CANCEL, Choice, REVERT, Wanted},
     },
+    reversals::Coupons,
     store::jobs::{Job, Subject},
     web::{
         auth_staff::Staff,
@@ -216,6 +217,10 @@ fn choice(app: &App, staff: &Staff, of: &RevertChoice) -> Result<Choice, ApiErro
     let extend_to = until.map(|at| at.timestamp().to_string());
     if !of.extend.is_empty() {
         let said = "extend: of many orders at once all lots are good until `extend_to`";
+        return Err(ApiError::invalid(said.to_owned()));
+    }
+    if of.coupons == Coupons::Replacement {
+        let said = "coupons: of many orders at once points come back";
         return Err(ApiError::invalid(said.to_owned()));
     }
     let RevertChoice { points, credits, keep_earned, .. } = *of;

@@ -6,7 +6,7 @@ use crate::{
     acts,
     app::App,
     approvals::{self, Met, Who},
-    reversals::Wish,
+    reversals::{Coupons, Wish},
     store::{approvals::Approval, order_lists},
     web::{
         auth_staff::Staff,
@@ -47,6 +47,11 @@ pub struct RevertRequest {
     /// Whether store credit comes back.
     #[serde(default = "yes")]
     pub credits: bool,
+    /// As what used coupons come back, where their points do: `points`, or `replacement` for a new
+    /// coupon of the same worth, good until `extend_to` or as long as any new one. What has come
+    /// back in part already comes back as points.
+    #[serde(default)]
+    pub coupons: Coupons,
     /// What the order earned stays with the customer, where the shop's policy would take it back.
     #[serde(default)]
     pub keep_earned: bool,
@@ -70,6 +75,8 @@ pub struct RevertChoice {
     pub points: bool,
     #[serde(default)]
     pub credits: bool,
+    #[serde(default)]
+    pub coupons: Coupons,
     #[serde(default)]
     pub keep_earned: bool,
     #[serde(default)]
@@ -188,6 +195,14 @@ pub async fn cancel(
     respond(begin.await, &staff)
 }
 
+/// A new coupon stands for the points: without them nothing comes back.
+fn chosen(points: bool, coupons: Coupons) -> Result<Coupons, ApiError> {
+    if !points && coupons == Coupons::Replacement {
+        return Err(ApiError::invalid("coupons: a replacement needs points: true".to_owned()));
+    }
+    Ok(coupons)
+}
+
 /// What is to come back of a cancelled order, checked.
 ///
 /// # Errors
@@ -201,6 +216,7 @@ pub fn revert_wish(
     Ok(Wish {
         points: said.points,
         credits: said.credits,
+        coupons: chosen(said.points, said.coupons)?,
         keep_earned: said.keep_earned,
         extend_to: extended(app, staff, said.extend_to.as_ref())?,
         extend: extended_each(app, staff, &said.extend)?,
@@ -220,10 +236,11 @@ pub fn cancel_wish(
     said: &CancelOrderRequest,
     request: Option<Request>,
 ) -> Result<Wish, ApiError> {
-    let RevertChoice { points, credits, keep_earned, extend_to, extend } = &said.revert;
+    let RevertChoice { points, credits, coupons, keep_earned, extend_to, extend } = &said.revert;
     Ok(Wish {
         points: *points,
         credits: *credits,
+        coupons: chosen(*points, *coupons)?,
         keep_earned: *keep_earned,
         extend_to: extended(app, staff, extend_to.as_ref())?,
         extend: extended_each(app, staff, extend)?,

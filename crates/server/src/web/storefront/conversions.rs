@@ -259,6 +259,7 @@ async fn draw(
             created_at: now,
             expires_at: coupon::expires_at(now, &shop.zone, rules.valid_days),
             receipt: shop.mail.receipt,
+            replaces: None,
         };
         let start = Start {
             id: ids::flow(now),
