@@ -5,6 +5,7 @@ mod coupons;
 mod ended;
 mod flows;
 mod orders;
+mod replacements;
 
 use crate::diary::{Deed, Entry, Word};
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,6 +53,12 @@ struct Wish {
     should_live: bool,
     /// So many of its points came back with an order.
     reverted: i64,
+    /// In whose place it is: nobody pays for it.
+    replaces: Option<String>,
+    /// Coupons that were created in its own place.
+    replaced: u32,
+    /// The cancelled order behind it.
+    of_order: u64,
     should_say: Option<&'static str>,
     says: Option<&'static str>,
     held: bool,
@@ -86,6 +93,13 @@ pub struct Auditor {
     till: BTreeMap<String, i64>,
     strangers: BTreeSet<String>,
     orders: BTreeMap<u64, orders::Order>,
+}
+
+impl Wish {
+    /// How often it was paid for: a coupon in another's place by that one, once it is created.
+    fn paid(&self) -> u32 {
+        if self.replaces.is_some() { u32::from(self.created) } else { self.deductions }
+    }
 }
 
 impl Auditor {
@@ -150,6 +164,7 @@ impl Auditor {
             | Entry::OrderCancelled { .. }
             | Entry::Credited { .. }
             | Entry::Reverting { .. } => self.read_of_order(entry),
+            Entry::Replacing { .. } => self.replacing(entry),
             Entry::Ledger { reference, points } => self.ledger(reference, *points),
             Entry::Review { flow, reason, open } => {
                 self.flow(*flow)?.reviews.insert(reason, *open);
@@ -215,6 +230,7 @@ impl Auditor {
                     points: *points,
                     earned: *earned,
                     cancels: *cancels,
+                    replacement: None,
                     refunds: *refunds,
                     before: (0, 0),
                 };

@@ -142,6 +142,17 @@ pub enum Entry {
         /// The order stands: what its refunds make due.
         refunds: bool,
     },
+    /// Kaeru accepted to make a new coupon in the place of one that the order used, instead of its
+    /// points.
+    Replacing {
+        order: u64,
+        flow: u128,
+        old: String,
+        new: String,
+        customer: u64,
+        points: i64,
+        ends_at: i64,
+    },
     /// A line in Kaeru's own ledger.
     Ledger {
         reference: String,
@@ -231,6 +242,9 @@ impl fmt::Display for Entry {
             }
             Entry::Reverting { order, flow, code, points, .. } => {
                 write!(f, "flow {flow} gives order {order} with {code} back: {points} points")
+            }
+            Entry::Replacing { order, flow, old, new, .. } => {
+                write!(f, "flow {flow} makes {new} in the place of {old} of order {order}")
             }
             Entry::Ledger { reference, points } => write!(f, "ledger: {reference} {points:+}"),
             Entry::Review { flow, reason, open: true } => write!(f, "flow {flow} review {reason}"),

@@ -112,6 +112,23 @@ fn reverting(flow: u128, of: &Reversal) -> Entry {
     Entry::Reverting { order, flow, code, credit, points, earned, cancels, refunds }
 }
 
+/// The new coupons that a reversal promises.
+fn replacing(flow: u128, of: &Reversal) -> impl Iterator<Item = Entry> {
+    let order = of.terms.order.as_str().parse().unwrap_or(0);
+    of.terms.items.iter().filter_map(move |item| match item {
+        Item::Replacement { code, terms, .. } => Some(Entry::Replacing {
+            order,
+            flow,
+            old: code.to_string(),
+            new: terms.code.to_string(),
+            customer: terms.customer.0,
+            points: terms.points.get(),
+            ends_at: terms.expires_at.0,
+        }),
+        _ => None,
+    })
+}
+
 fn deed(flow: &Flow) -> Option<Deed> {
     Some(match flow {
         Flow::Conversion(_) | Flow::Reversal(_) | Flow::Placing(_) => return None,
@@ -135,6 +152,9 @@ impl Journal {
     fn began(&self, row: &Row) {
         let (flow, code) = (number(row.id), row.flow.subject().to_owned());
         let used = deed(&row.flow) == Some(Deed::Used);
+        for entry in row.flow.reversal().into_iter().flat_map(|of| replacing(flow, of)) {
+            self.shared.note(entry);
+        }
         self.shared.note(match (deed(&row.flow), row.flow.reversal()) {
             (_, Some(reversal)) => reverting(flow, reversal),
             (None, None) => Entry::Begun { code, flow },
@@ -179,6 +199,7 @@ impl Journal {
                     let reason = reason.as_str();
                     self.shared.note(Entry::Review { flow, reason, open: false });
                 }
+                Fact::ReplacementBegun { item } => self.replacement_began(commit, *item),
                 Fact::Issued { node } => {
                     let terms = row.flow.terms().cloned();
                     let coupon = terms.map(|terms| Coupon { terms, node: *node });
@@ -188,6 +209,22 @@ impl Journal {
             }
         }
         self.looked_at(row);
+    }
+
+    /// The flow of a new coupon, begun in another's transaction.
+    fn replacement_began(&self, by: &Commit, item: usize) {
+        let items = by.row.flow.reversal().map(|of| &of.terms.items);
+        let Some(Item::Replacement { flow, terms, .. }) = items.and_then(|of| of.get(item)) else {
+            return;
+        };
+        let (code, number) = (terms.code.to_string(), number(*flow));
+        self.shared.note(Entry::Begun { code, flow: number });
+        let mut picture = self.picture();
+        let (due_at, life, word) = (Some(by.at), picture.lives, Word::Processing);
+        let (version, parked, reference, takes) = (1, None, None, None);
+        let seen = Seen { due_at, life, version, word, parked, reference, takes };
+        picture.conversions.insert(terms.code.clone(), *flow);
+        picture.flows.insert(*flow, seen);
     }
 
     /// What people could see of the row from now on.

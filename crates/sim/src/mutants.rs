@@ -130,6 +130,14 @@ mutants! {
     PartGivenTwice,
     /// a cancellation gives the whole back, parts or not
     RestForgotten,
+    /// what comes back as a new coupon comes back as points too
+    ReplacedAndGivenBack,
+    /// what is promised to a new coupon is promised no more once its flow has begun
+    ReplacementForgotten,
+    /// a creation in another's place that was not answered is read as refused
+    ReplacementReadAsRefused,
+    /// the same is answered by creating another one
+    ReplacedTwice,
 }
 
 impl Mutant {

@@ -1,6 +1,8 @@
 //! What customers, staff, webhooks and workers do, each as one task on one replica. It does what
 //! the service's handlers do, and nothing that they do not.
 
+mod returns;
+
 use crate::{
     backend::{Backend, KnownOrder, Noted, Share, Standing},
     diary::Entry,
@@ -8,20 +10,19 @@ use crate::{
     mutants::Mutant,
     shared::{Death, Shared},
     swarm::Write,
-    world::{World, orders as world_orders},
+    world::World,
 };
 use domain::{
     Actor, At, Cancellation, Code, Conversion, Coupon, CustomerId, Ending, Flow, FlowId, Hold,
-    MemberNo, Money, OrderId, Points, PosId, Problem, Reversal, ShopId, Terms, cancellation,
-    coupon::Status,
+    MemberNo, Money, Points, PosId, Problem, Reversal, ShopId, Terms, cancellation, coupon::Status,
     ending, hold,
-    reversal::{self, Expiry, Item},
 };
 use engine::{
     Engine, LEASE, Stopped,
     ports::{Answer, PointsBook},
     store::{Begun, Guard, Request, Row, Start},
 };
+use returns::{known_order, reversal_terms};
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -299,8 +300,8 @@ impl Desk {
 
     /// Staff give back what an order was paid with, in parts where it was refunded in parts. Its
     /// use must be written down. `all`: every refund has been heard of, and nobody cancels an order
-    /// that stands.
-    pub async fn revert(self: Arc<Self>, placed: Placed, key: String, all: bool) {
+    /// that stands. `replace`: staff want a new coupon, where they may choose.
+    pub async fn revert(self: Arc<Self>, placed: Placed, key: String, all: bool, replace: bool) {
         let chance = &self.office.shared.chance;
         let (order, known) = {
             let books = &mut *self.office.world.books();
@@ -321,7 +322,12 @@ impl Desk {
         let Ok(standing) = self.office.backend.standing(&known).await else { return };
         self.office.shared.pause().await;
         let standing = mistaken(self.office.mutant, standing, &known, refunds);
-        let Some(terms) = reversal_terms(&placed, &order, &standing, refunds, self.now()) else {
+        let chooses =
+            !refunds && standing.points == Share { due: standing.points.due, ..Share::default() };
+        let new = (chooses && (replace || chance.one_in(3)))
+            .then(|| self.office.replacement(&placed, self.now()));
+        let Some(terms) = reversal_terms(&placed, &order, &standing, refunds, new, self.now())
+        else {
             if all {
                 let (order, code) = (placed.order, placed.coupon.terms.code.to_string());
                 self.office.shared.note(Entry::NothingDue { order, code });
@@ -374,83 +380,6 @@ fn mistaken(mutant: Mutant, read: Standing, known: &KnownOrder, refunds: bool) -
         _ => {}
     }
     standing
-}
-
-fn known_order(
-    placed: &Placed,
-    order: &world_orders::Order,
-    heard: impl Fn(&(u64, i64)) -> bool,
-    at: At,
-) -> KnownOrder {
-    KnownOrder {
-        shop: shop(),
-        order: OrderId(placed.order.to_string()),
-        customer: CustomerId(order.customer),
-        code: placed.coupon.terms.code.clone(),
-        credit: order.credit,
-        payment: placed.order,
-        pieces: order.pieces,
-        refunds: (1..).zip(order.refunds.iter().copied()).filter(heard).collect(),
-        points: placed.coupon.terms.points.get(),
-        earned: order.earned,
-        cancelled: order.cancelled,
-        at,
-    }
-}
-
-/// `None`: nothing of the points is due.
-fn reversal_terms(
-    placed: &Placed,
-    order: &world_orders::Order,
-    standing: &Standing,
-    refunds: bool,
-    now: At,
-) -> Option<reversal::Terms> {
-    let (number, coupon) = (placed.order, &placed.coupon.terms);
-    let open = |share: &Share, whole: i64| {
-        Points::new(if refunds { share.due } else { whole } - share.taken)
-            .filter(|points| points.get() > 0)
-    };
-    let mut items = vec![Item::Points {
-        code: coupon.code.clone(),
-        pos_id: coupon.pos_id.clone(),
-        points: open(&standing.points, coupon.points.get())?,
-        part: standing.points.parts + 1,
-        expiry: Expiry::default(),
-        paid_by: coupon.replaces.as_ref().map(|of| of.paid_by.clone()),
-    }];
-    if order.credit > 0 && !refunds {
-        // Most credits end some day, each at a second of its own.
-        let ends = now.plus(Duration::from_secs(86_400 * 3_650 + number * 7));
-        let requested = (number % 4 > 0).then_some(ends);
-        let amount = Money { minor: order.credit, currency: coupon.amount.currency };
-        let expiry = Expiry { original: None, requested };
-        items.push(Item::Credit { payment: number, amount, expiry });
-    }
-    if let Some(points) = open(&standing.earned, order.earned) {
-        items.push(Item::Earned {
-            pos_id: coupon.pos_id.clone(),
-            points,
-            part: standing.earned.parts + 1,
-        });
-    }
-    let from = if order.cancelled { order.cancelled_at } else { now };
-    let why = reversal::Why::Customer;
-    let cancel = reversal::Cancel { reason: why, restock: true, note: None, here: false };
-    Some(reversal::Terms {
-        shop: shop(),
-        customer: CustomerId(order.customer),
-        order: OrderId(number.to_string()),
-        name: format!("#{number}"),
-        placed_at: coupon.created_at,
-        by: staff(),
-        cancel: (!order.cancelled && !refunds).then_some(cancel),
-        refunds,
-        items,
-        reverts_by: from.plus(world_orders::REVERTS_WITHIN),
-        notify: true,
-        at: now,
-    })
 }
 
 fn act(coupon: Coupon, what: Do, now: At) -> (Flow, Guard) {

@@ -33,10 +33,12 @@ pub enum Kind {
     Expiry,
     /// An order is cancelled; a coupon's points, store credit and what was earned come back.
     Reversal,
+    /// The same, with a new coupon instead of the points.
+    Replacement,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 11] = [
         Kind::Conversion,
         Kind::ConversionWithCheck,
         Kind::Cancellation,
@@ -47,6 +49,7 @@ impl Kind {
         Kind::Use,
         Kind::Expiry,
         Kind::Reversal,
+        Kind::Replacement,
     ];
 }
 
@@ -145,7 +148,8 @@ fn prepare(run: &mut Run, kind: Kind) -> Result<(), Failure> {
         run.do_to(coupon, Do::Hold, None);
         run.calm_down()?;
     }
-    if let Some(coupon) = coupon(run).filter(|_| kind == Kind::Reversal) {
+    let returns = matches!(kind, Kind::Reversal | Kind::Replacement);
+    if let Some(coupon) = coupon(run).filter(|_| returns) {
         run.redeem(&coupon);
         run.calm_down()?;
     }
@@ -165,7 +169,8 @@ fn suffer(run: &mut Run, kind: Kind) {
         Kind::ConfirmedHold => Do::Confirm { refund: true },
         Kind::ConfirmedHoldKeepingPoints => Do::Confirm { refund: false },
         Kind::Use => return run.redeem(&coupon),
-        Kind::Reversal => return run.revert(),
+        Kind::Reversal => return run.revert(false),
+        Kind::Replacement => return run.revert(true),
         Kind::Expiry => Do::Expire,
     };
     run.do_to(coupon, what, Some("act"));

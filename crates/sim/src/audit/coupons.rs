@@ -52,6 +52,7 @@ impl Auditor {
     fn deducted(&mut self, code: &str, customer: u64, points: i64) -> Verdict {
         let wish = self.wish(code)?;
         wish.deductions += 1;
+        must(wish.replaces.is_none(), "I2", || format!("{code} was paid for once more"))?;
         must(wish.deductions == 1, "I3", || format!("{code} was deducted twice"))?;
         let as_asked = (wish.customer, -wish.points) == (customer, points);
         must(as_asked, "I1", || format!("{code}: {points} of customer {customer} were moved"))?;
@@ -75,12 +76,13 @@ impl Auditor {
     }
 
     fn refunded(&mut self, code: &str, customer: u64, points: i64) -> Verdict {
+        self.not_beside_a_coupon(code)?;
         let wish = self.wish(code)?;
         wish.refunds += 1;
         must(wish.refunds == 1, "I3", || format!("{code} was refunded twice"))?;
         let as_asked = (wish.customer, wish.points) == (customer, points);
         must(as_asked, "I1", || format!("{code}: {points} of customer {customer} came back"))?;
-        must(wish.deductions == 1, "I2", || format!("{code} was refunded and never paid"))?;
+        must(wish.paid() == 1, "I2", || format!("{code} was refunded and never paid"))?;
         must(wish.reverted == 0, "I3", || format!("{code} had come back with its order"))?;
         must(!wish.alive, "I4", || format!("{code} was refunded while it lives"))?;
         must(!wish.redeemed || wish.blind, "I4", || format!("{code} was used and refunded"))
@@ -90,7 +92,8 @@ impl Auditor {
         let wish = self.wish(code)?;
         (wish.created, wish.alive) = (true, true);
         must(wish.ends_at == ends_at, "I7", || format!("{code} ends when it should not"))?;
-        must(wish.refunds == 0, "I4", || format!("{code} was refunded and is created again"))
+        must(wish.refunds == 0, "I4", || format!("{code} was refunded and is created again"))?;
+        self.replaced(code)
     }
 
     pub(super) fn revived(&mut self, code: &str, ends_at: i64) -> Verdict {
@@ -105,7 +108,7 @@ impl Auditor {
         let wish = self.wish(code)?;
         wish.redeemed = true;
         must(wish.refunds == 0, "I4", || format!("{code} was refunded and then used"))?;
-        must(wish.deductions == 1, "I2", || format!("{code} was used and never paid"))?;
+        must(wish.paid() == 1, "I2", || format!("{code} was used and never paid"))?;
         must(!wish.held, "I7", || format!("{code} was used while it was held"))
     }
 }

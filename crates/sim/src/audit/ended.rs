@@ -39,7 +39,8 @@ impl Auditor {
 
     /// Reviews of what could not be known are closed; those of what could not be done may stay.
     fn doubts_are_over(&self, number: u128, flow: &Flow) -> Verdict {
-        const MAY_STAY: [&str; 3] = ["not_recorded", "used_after_cancel", "used_twice"];
+        const MAY_STAY: [&str; 4] =
+            ["not_recorded", "used_after_cancel", "used_twice", "not_replaced"];
         let stays = |reason: &&'static str| flow.reviews[*reason] && !MAY_STAY.contains(reason);
         let open = flow.reviews.keys().find(|reason| stays(reason));
         must(open.is_none(), "I5", || format!("flow {number} is over, and {open:?} is open"))
@@ -53,8 +54,8 @@ impl Auditor {
     fn books_agree(&self, code: &str, wish: &Wish) -> Verdict {
         let flow = wish.flow.and_then(|flow| self.flows.get(&flow));
         let done = flow.is_some_and(|flow| flow.word == Word::Done);
-        must(wish.deductions == u32::from(done), "I2", || {
-            format!("{code} was deducted {} times, told done: {done}", wish.deductions)
+        must(wish.paid() == u32::from(done), "I2", || {
+            format!("{code} was paid for {} times, told done: {done}", wish.paid())
         })?;
         let cancelled = self.flows.values().any(|flow| {
             flow.code == code

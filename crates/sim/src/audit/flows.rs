@@ -13,7 +13,9 @@ impl Auditor {
                 && other.word == Word::Confirming
                 && self.wishes.get(&other.code).is_some_and(|wish| wish.customer == customer)
         });
-        must(!in_doubt, "I7", || {
+        // A coupon in another's place takes nothing from the balance.
+        let takes = self.wish(code)?.replaces.is_none();
+        must(!in_doubt || !takes, "I7", || {
             format!("{code} began while another conversion of customer {customer} is in doubt")
         })?;
         let wish = self.wish(code)?;
@@ -24,7 +26,7 @@ impl Auditor {
 
     pub(super) fn acted(&mut self, code: &str, flow: u128, deed: Deed) -> Verdict {
         let wish = self.wish(code)?;
-        must(wish.deductions == 1, "I2", || format!("{deed:?} of {code}, which was never paid"))?;
+        must(wish.paid() == 1, "I2", || format!("{deed:?} of {code}, which was never paid"))?;
         if deed == Deed::Release {
             wish.held = false;
         }
@@ -106,11 +108,11 @@ impl Auditor {
         let wish = self.wish(&code)?;
         match deed {
             None if done => {
-                let good = wish.deductions == 1 && wish.created && wish.alive && !stranger;
+                let good = wish.paid() == 1 && wish.created && wish.alive && !stranger;
                 (wish.should_live, wish.should_say) = (true, Some("active"));
                 must(good, "I7", || format!("{code} was given out: it is unpaid or dead"))
             }
-            None => must(wish.deductions == 0, "I7", || format!("{code} failed and was deducted")),
+            None => must(wish.paid() == 0, "I7", || format!("{code} failed and was paid for")),
             Some(Deed::Cancel { refund }) if done => {
                 (wish.should_live, wish.should_say) = (false, Some("cancelled"));
                 let good = !wish.alive && wish.refunds == u32::from(refund);

@@ -3,6 +3,7 @@
 
 use super::{Auditor, Breach, Verdict, broken, must};
 use crate::diary::Word;
+use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]
 pub(super) struct Order {
@@ -15,6 +16,8 @@ pub(super) struct Order {
     pub refunded: i64,
     earned: i64,
     earned_taken: i64,
+    /// New coupons that reversals have promised.
+    pub promised: BTreeMap<u128, String>,
 }
 
 impl Order {
@@ -37,6 +40,8 @@ pub(super) struct Reverting {
     pub points: i64,
     pub earned: i64,
     pub cancels: bool,
+    /// The new coupon that comes back instead of points.
+    pub replacement: Option<String>,
     /// The order stands: a part of it.
     pub refunds: bool,
     /// Of the coupon and of what the order earned, what had been moved before.
@@ -52,8 +57,12 @@ impl Auditor {
     }
 
     pub(super) fn reverting(&mut self, flow: u128, mut asked: Reverting) -> Verdict {
+        asked.replacement = self.order(asked.order)?.promised.get(&flow).cloned();
         let again = self.flows.values().any(|other| {
-            let whole = |of: &&Reverting| of.order == asked.order && !of.refunds;
+            let whole = |of: &&Reverting| {
+                let freed = of.replacement.as_deref().is_some_and(|new| self.not_replaced(new));
+                of.order == asked.order && !of.refunds && !freed
+            };
             other.word != Word::Failed && other.reverts.as_ref().filter(whole).is_some()
         });
         asked.before.1 = self.order(asked.order)?.earned_taken;
@@ -99,6 +108,7 @@ impl Auditor {
                 format!("order {order}: {taken} of what it earned were taken, {most} may be")
             });
         }
+        self.not_beside_a_coupon(what)?;
         let wish = self.wishes.get(what).map_or(0, |wish| wish.points);
         let most = self.order(order)?.allowed(wish);
         let wish = self.wish(what)?;
@@ -106,7 +116,7 @@ impl Auditor {
         let back = wish.reverted;
         must(back <= most, "I3", || format!("{back} of {what} came back, {most} may"))?;
         must(wish.refunds == 0, "I3", || format!("{what} was refunded, and came back again"))?;
-        let as_asked = wish.customer == customer && points > 0 && wish.deductions == 1;
+        let as_asked = wish.customer == customer && points > 0 && wish.paid() == 1;
         must(as_asked, "I1", || format!("{what}: {points} of customer {customer} came back"))
     }
 
@@ -146,7 +156,7 @@ impl Auditor {
         must(taken == 0 || taken == asked.earned, "I7", || {
             format!("order {number}: {taken} of what it earned were taken, not {}", asked.earned)
         })?;
-        let all = asked.refunds || points_back == whole;
+        let all = asked.refunds || asked.replacement.is_some() || points_back == whole;
         must(all && points_back == points + asked.points, "I7", || {
             format!("order {number} is done, and {points_back} of its {whole} points are back")
         })

@@ -4,7 +4,8 @@ use super::Mutant;
 use crate::world::{Late, World};
 use async_trait::async_trait;
 use domain::{
-    At, Coupon, NodeId, Points, PosId, Reference, Refusal, Terms, coupon::Entry, effect::Moved,
+    At, Code, Coupon, NodeId, Points, PosId, Reference, Refusal, Terms, coupon::Entry,
+    effect::Moved,
 };
 use engine::ports::{
     Answer, Coupons, Found, Movement, PointsBook, PointsOrder, Recovery, Usage, Why,
@@ -42,6 +43,8 @@ pub fn is_here(mutant: Mutant) -> bool {
             | Mutant::StrayForgotten
             | Mutant::ThrottledReadAsDone
             | Mutant::ThrottledReadAsUnknown
+            | Mutant::ReplacementReadAsRefused
+            | Mutant::ReplacedTwice
     )
 }
 
@@ -159,7 +162,15 @@ impl PointsBook for Wrong {
 #[async_trait]
 impl Coupons for Wrong {
     async fn create(&self, terms: &Terms, limit: Duration) -> Answer<NodeId> {
-        self.world.create(terms, limit).await
+        let replaces = terms.replaces.is_some();
+        match (self.world.create(terms, limit).await, self.mutant) {
+            (Answer::Unknown(_), Mutant::ReplacementReadAsRefused) if replaces => lie(),
+            (Answer::Unknown(_), Mutant::ReplacedTwice) if replaces => {
+                let code = Code(format!("{}-2", terms.code));
+                self.world.create(&Terms { code, ..terms.clone() }, limit).await
+            }
+            (answer, _) => answer,
+        }
     }
 
     async fn find(&self, terms: &Terms, limit: Duration) -> Answer<Found> {

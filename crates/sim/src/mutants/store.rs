@@ -5,7 +5,9 @@ use super::Mutant;
 use crate::people::Office;
 use async_trait::async_trait;
 use domain::{
-    At, Code, CustomerId, Effect, Fact, FlowId, Pending, Points, Problem, ShopId, coupon::Status,
+    At, Code, CustomerId, Effect, Fact, Flow, FlowId, Pending, Points, Problem, ShopId,
+    coupon::Status,
+    reversal::{Expiry, Item},
 };
 use engine::store::{Begun, Commit, Committed, Guard, Request, Row, Start, Store, StoreError};
 use std::{
@@ -28,6 +30,8 @@ pub fn is_above(mutant: Mutant) -> bool {
             | Mutant::ReviewNotOpened
             | Mutant::LedgerForgotten
             | Mutant::NewsOfUseIgnored
+            | Mutant::ReplacedAndGivenBack
+            | Mutant::ReplacementForgotten
     )
 }
 
@@ -73,6 +77,23 @@ impl Above {
     }
 }
 
+/// The points beside the new coupon.
+fn give_back_too(flow: &mut Flow) {
+    let Flow::Reversal(flow) = flow else { return };
+    let new = flow.terms.items.iter().find_map(|item| match item {
+        Item::Replacement { code, terms, .. } => Some(Item::Points {
+            code: code.clone(),
+            pos_id: terms.pos_id.clone(),
+            points: terms.points,
+            part: 1,
+            expiry: Expiry::default(),
+            paid_by: None,
+        }),
+        _ => None,
+    });
+    flow.terms.items.extend(new);
+}
+
 #[async_trait]
 impl Store for Above {
     async fn begin(&self, mut start: Start) -> Result<Begun, StoreError> {
@@ -88,6 +109,7 @@ impl Store for Above {
                     from.push(Status::Cancelled);
                 }
             }
+            Mutant::ReplacedAndGivenBack => give_back_too(&mut start.flow),
             _ => {}
         }
         self.inner.begin(start).await
@@ -95,6 +117,14 @@ impl Store for Above {
 
     async fn commit(&self, commit: &Commit) -> Result<Committed, StoreError> {
         let mut commit = commit.clone();
+        if self.mutant == Mutant::ReplacementForgotten {
+            let begun = commit.facts.iter().filter_map(|fact| match fact {
+                Fact::ReplacementBegun { item } => Some(Fact::ItemFreed { item: *item }),
+                _ => None,
+            });
+            let freed: Vec<_> = begun.collect();
+            commit.facts.extend(freed);
+        }
         commit.facts.retain(|fact| !self.forgets(fact));
         if self.mutant == Mutant::IntentSkipped {
             let moves = Pending::Effect(Effect::Deduct);

@@ -113,7 +113,7 @@ impl Run {
             self.act();
         }
         if chance.one_in(swarm.reversals) {
-            self.revert();
+            self.revert(false);
         }
         if chance.one_in(swarm.refunds) {
             self.refund();
@@ -209,19 +209,20 @@ impl Run {
             let key = format!("due-{}", self.keys);
             let replica = self.any_replica();
             let desk = self.desk(replica);
-            self.spawn(replica, desk.revert(placed, key, true));
+            self.spawn(replica, desk.revert(placed, key, true, false));
         }
     }
 
     /// Staff give an order's things back, whatever has become of it; some press twice.
-    pub(crate) fn revert(&mut self) {
+    /// `replace`: they want a new coupon.
+    pub(crate) fn revert(&mut self, replace: bool) {
         let Some(placed) = self.some_order() else { return };
         self.keys += 1;
         let key = format!("revert-{}", self.keys);
         for _ in 0..self.shared.chance.one_of(&[1, 1, 2]) {
             let replica = self.any_replica();
             let desk = self.desk(replica);
-            self.spawn(replica, desk.revert(placed.clone(), key.clone(), false));
+            self.spawn(replica, desk.revert(placed.clone(), key.clone(), false, replace));
         }
     }
 
