@@ -45,32 +45,33 @@ impl Tab {
         Self::ALL.into_iter().find(|tab| tab.as_str() == text)
     }
 
-    /// ?1 is the shop, ?2 now.
-    const fn condition(self) -> &'static str {
+    /// ?1 is the shop, ?2 now. A coupon fulfils one of them: each is looked for by itself, along an
+    /// index, or a tab that holds next to nothing would be looked for among all coupons.
+    const fn conditions(self) -> &'static [&'static str] {
         match self {
-            Tab::All => {
-                "(status NOT IN ('pending', 'void') OR (status = 'pending' AND EXISTS \
+            Tab::All => &["(status NOT IN ('pending', 'void') OR (status = 'pending' AND EXISTS \
                 (SELECT 1 FROM flow WHERE flow.id = coupon.flow AND flow.state IN \
-                ('confirming', 'shelving', 'shelved', 'in_review', 'restoring'))))"
-            }
+                ('confirming', 'shelving', 'shelved', 'in_review', 'restoring'))))"],
             // The sign keeps the end out of the choice of an index: nearly all unused ones end
             // later, and each would be read to be put in order.
-            Tab::Unused => "status = 'active' AND +expires_at > ?2",
-            Tab::Used => "status = 'used'",
-            Tab::Expired => {
-                "status IN ('active', 'expired') AND (status = 'expired' OR \
-                expires_at <= ?2)"
-            }
-            Tab::Cancelled => "status = 'cancelled'",
-            Tab::Held => "status = 'held'",
-            Tab::InDoubt => {
-                "status IN ('pending', 'cancelling') AND (status = 'cancelling' OR \
-                EXISTS (SELECT 1 FROM flow WHERE flow.id = coupon.flow AND flow.state IN \
-                ('confirming', 'shelving', 'shelved', 'in_review', 'restoring')))"
-            }
+            Tab::Unused => &["status = 'active' AND +expires_at > ?2"],
+            Tab::Used => &["status = 'used'"],
+            // Those that ended just now are written down as such within seconds.
+            Tab::Expired => &["status = 'expired'", ENDED_JUST_NOW],
+            Tab::Cancelled => &["status = 'cancelled'"],
+            Tab::Held => &["status = 'held'"],
+            Tab::InDoubt => &[
+                "status = 'cancelling'",
+                "status = 'pending' AND EXISTS (SELECT 1 FROM flow WHERE flow.id = coupon.flow \
+                AND flow.state IN \
+                ('confirming', 'shelving', 'shelved', 'in_review', 'restoring'))",
+            ],
         }
     }
 }
+
+/// A few, found by their end.
+const ENDED_JUST_NOW: &str = "status = 'active' AND expires_at <= ?2";
 
 /// What comes first. Each has an index that it follows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -189,41 +190,77 @@ pub async fn list(
     shop: &ShopId,
     filter: Filter,
 ) -> Result<Vec<Listed>, StoreError> {
+    let mut found = Vec::new();
+    for condition in filter.tab.conditions() {
+        found.extend(fulfilling(database, shop, condition, &filter).await?);
+    }
+    if filter.tab.conditions().len() > 1 {
+        found.sort_by(|a, b| {
+            let place = |row: &Listed| (filter.order.place(row), row.code.clone());
+            match filter.order {
+                Order::Newest => place(b).cmp(&place(a)),
+                Order::Oldest | Order::Expiring => place(a).cmp(&place(b)),
+            }
+        });
+        found.truncate(filter.most);
+    }
+    Ok(found)
+}
+
+async fn fulfilling(
+    database: &Database,
+    shop: &ShopId,
+    condition: &str,
+    filter: &Filter,
+) -> Result<Vec<Listed>, StoreError> {
+    let Query { sql, values } = written(database, shop, condition, filter).await?;
+    let lines = database.read(sql, values).await?;
+    Ok(lines.iter().map(|line| listed(line, filter.now)).collect::<Result<_, _>>()?)
+}
+
+async fn written(
+    database: &Database,
+    shop: &ShopId,
+    condition: &str,
+    filter: &Filter,
+) -> Result<Query, StoreError> {
     let now = filter.now;
     let mut query = Query {
         sql: format!(
             "SELECT {COLUMNS} FROM coupon LEFT JOIN customer ON customer.shop = coupon.shop \
-             AND customer.id = coupon.customer WHERE coupon.shop = ?1 AND ?2 = ?2 AND {}",
-            filter.tab.condition()
+             AND customer.id = coupon.customer WHERE coupon.shop = ?1 AND ?2 = ?2 AND {condition}"
         ),
         values: values![shop.0.clone(), now].to_vec(),
     };
+    // The codes that a search has found are looked up one by one. The sign keeps the order's index
+    // out of it, along which all coupons would be looked through for them.
+    let mut sign = if condition == ENDED_JUST_NOW { "+" } else { "" };
     if let Some(q) = filter.q.as_deref().filter(|q| !q.trim().is_empty()) {
+        sign = "+";
         query.search(database, q, typed(database, shop, q).await?);
     }
     let customer = filter.customer.map(|id| number(id.0)).transpose()?;
     for (condition, value) in [
         ("coupon.customer =", customer.map(Value::from)),
-        ("coupon.created_at >=", filter.from.map(Value::from)),
-        ("coupon.created_at <", filter.to.map(Value::from)),
+        ("{sign}coupon.created_at >=", filter.from.map(Value::from)),
+        ("{sign}coupon.created_at <", filter.to.map(Value::from)),
         ("coupon.amount >=", filter.least.map(Value::from)),
         ("coupon.amount <=", filter.greatest.map(Value::from)),
     ] {
         if let Some(value) = value {
             let place = query.value(value);
-            query.and(&format!("{condition} ?{place}"));
+            query.and(&format!("{} ?{place}", condition.replace("{sign}", sign)));
         }
     }
     let (column, beyond, way) = filter.order.sql();
-    if let Some(before) = filter.before {
-        let (at, key) = (query.value(before.at), query.value(before.key));
-        query.and(&format!("(coupon.{column}, coupon.code) {beyond} (?{at}, ?{key})"));
+    if let Some(before) = &filter.before {
+        let (at, key) = (query.value(before.at), query.value(before.key.clone()));
+        query.and(&format!("({sign}coupon.{column}, coupon.code) {beyond} (?{at}, ?{key})"));
     }
     let most = query.value(i64::try_from(filter.most).unwrap_or(i64::MAX));
-    let order = format!(" ORDER BY coupon.{column} {way}, coupon.code {way} LIMIT ?{most}");
+    let order = format!(" ORDER BY {sign}coupon.{column} {way}, coupon.code {way} LIMIT ?{most}");
     query.sql.push_str(&order);
-    let lines = database.read(query.sql, query.values).await?;
-    Ok(lines.iter().map(|line| listed(line, now)).collect::<Result<_, _>>()?)
+    Ok(query)
 }
 
 /// No count goes further: «more» is as good as a number then, and stays cheap.
@@ -237,14 +274,17 @@ pub async fn counts(
 ) -> Result<Vec<(Tab, i64)>, StoreError> {
     let mut counts = Vec::with_capacity(Tab::ALL.len());
     for tab in Tab::ALL {
-        let sql = format!(
-            "SELECT count(*) FROM (SELECT 1 FROM coupon WHERE shop = ?1 AND ?2 = ?2 AND {} \
-             LIMIT {}) AS counted",
-            tab.condition(),
-            MOST_COUNTED + 1
-        );
-        let lines = database.read(sql, values![shop.0.clone(), now].to_vec()).await?;
-        counts.push((tab, lines.first().map_or(Ok(0), |line| line.int(0))?));
+        let mut count = 0;
+        for condition in tab.conditions() {
+            let sql = format!(
+                "SELECT count(*) FROM (SELECT 1 FROM coupon WHERE shop = ?1 AND ?2 = ?2 \
+                 AND {condition} ORDER BY created_at LIMIT {}) AS counted",
+                MOST_COUNTED + 1
+            );
+            let lines = database.read(sql, values![shop.0.clone(), now].to_vec()).await?;
+            count += lines.first().map_or(Ok(0), |line| line.int(0))?;
+        }
+        counts.push((tab, count.min(MOST_COUNTED + 1)));
     }
     Ok(counts)
 }

@@ -16,7 +16,10 @@ use std::{
     },
     thread::JoinHandle,
 };
-use tokio::sync::oneshot;
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::oneshot,
+};
 
 /// The most jobs in one commit: bounds how long the first of them waits.
 const LARGEST_GROUP: usize = 256;
@@ -82,10 +85,11 @@ impl Writer {
         let (sender, receiver) = channel();
         let failing = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&failing);
+        let answers = Answers::here();
         let thread =
             std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || {
                 let _guard = FailStop;
-                work(&mut connection, &receiver, &flag);
+                work(&mut connection, &receiver, &flag, &answers);
             })?;
         Ok(Self { jobs: Some(sender), thread: Some(thread), failing })
     }
@@ -134,7 +138,31 @@ impl Drop for FailStop {
     }
 }
 
-fn work(connection: &mut Connection, jobs: &Jobs, failing: &AtomicBool) {
+/// How callers are told: by a task of the runtime that they wait in, so that this thread wakes one
+/// of its threads for a whole group, not one for each, and goes on with the next group meanwhile.
+struct Answers(Option<Handle>);
+
+impl Answers {
+    fn here() -> Self {
+        let many = |handle: &Handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread;
+        Self(Handle::try_current().ok().filter(many))
+    }
+
+    fn give(&self, group: Vec<Box<dyn Job>>, committed: Result<(), String>) {
+        let many = group.len() > 1;
+        let give = move || {
+            for job in group {
+                job.answer(committed.clone().map_err(StoreError));
+            }
+        };
+        match &self.0 {
+            Some(runtime) if many => drop(runtime.spawn(async move { give() })),
+            _ => give(),
+        }
+    }
+}
+
+fn work(connection: &mut Connection, jobs: &Jobs, failing: &AtomicBool, answers: &Answers) {
     while let Ok(first) = jobs.recv() {
         let mut group = vec![first];
         let committed = commit(connection, jobs, &mut group);
@@ -147,9 +175,7 @@ fn work(connection: &mut Connection, jobs: &Jobs, failing: &AtomicBool) {
             // Fails where the transaction has ended by itself, which is as good.
             let _ = connection.execute_batch("ROLLBACK");
         }
-        for job in group {
-            job.answer(committed.as_ref().copied().map_err(|error| StoreError(error.to_string())));
-        }
+        answers.give(group, committed.map_err(|error| error.to_string()));
     }
 }
 
@@ -261,6 +287,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_that_is_undone_takes_nobody_s_work_with_it() {
+        undone().await;
+    }
+
+    /// The answers come by a task.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nor_where_many_threads_wait() {
+        undone().await;
+    }
+
+    async fn undone() {
         use Does::{Fails, Keeps, LooksOnly, Undoes};
         for (jobs, kept) in [
             (vec![Keeps, Keeps, Keeps], vec![0, 1, 2]),

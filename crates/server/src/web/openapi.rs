@@ -6,13 +6,15 @@ use super::{
     till,
 };
 use crate::app::App;
-use axum::Router;
+use axum::{Json, Router, routing::get};
 use std::sync::Arc;
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{Http, HttpAuthScheme, SecurityScheme},
 };
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+const PATH: &str = "/openapi.json";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -58,6 +60,13 @@ pub fn document() -> utoipa::openapi::OpenApi {
     Document::openapi()
 }
 
+/// Made anew whenever somebody asks, which is seldom: as objects it takes more memory than all
+/// flows that are under way.
+async fn show() -> Json<utoipa::openapi::OpenApi> {
+    Json(document())
+}
+
 pub fn routes() -> Router<Arc<App>> {
-    SwaggerUi::new("/docs").url("/openapi.json", document()).into()
+    let page: Router<Arc<App>> = SwaggerUi::new("/docs").config(Config::from(PATH)).into();
+    page.route(PATH, get(show))
 }

@@ -166,3 +166,30 @@ async fn what_an_order_says_of_a_coupon() {
     let open = super::super::reviews::list(&database, &shop, true, None, 9).await.unwrap();
     assert_eq!(open.iter().map(|case| case.reason.as_str()).collect::<Vec<_>>(), ["used_twice"]);
 }
+
+/// However many coupons there are, and without statistics, which no database here has.
+#[tokio::test]
+async fn nothing_is_looked_for_among_all_coupons() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = database(&folder).await;
+    let shop = ShopId::from("main");
+    for tab in Tab::ALL {
+        for (q, from) in [("", None), ("", Some(NOW)), ("ZZZ", None), ("ZZZ", Some(NOW))] {
+            let wanted = Filter { tab, from, ..filter(q) };
+            for condition in tab.conditions() {
+                let Query { sql, values } =
+                    written(&database, &shop, condition, &wanted).await.unwrap();
+                let lines = database.read(format!("EXPLAIN QUERY PLAN {sql}"), values).await;
+                let plan = lines.unwrap();
+                let of_coupons = plan[0].text(3).unwrap();
+                let index = match (tab, q) {
+                    (Tab::Expired, _) if condition.contains("expires_at") => "coupon_ending",
+                    (Tab::All, "") => "coupon_newest",
+                    (_, "") => "coupon_status (shop=? AND status=?",
+                    (_, _) => "PRIMARY KEY (shop=? AND code=?)",
+                };
+                assert!(of_coupons.contains(index), "{tab:?} {q:?} {from:?}: {of_coupons}");
+            }
+        }
+    }
+}
