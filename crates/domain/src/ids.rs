@@ -88,6 +88,27 @@ impl Reference {
         }
     }
 
+    /// The reference under which what a reversal gave back is taken again, once its order was
+    /// re-opened. Each time has one of its own.
+    pub fn of_taking_back(order: &OrderId, code: &Code, part: u32) -> Self {
+        match part {
+            0 | 1 => Self(format!("REOPEN-{order}-{code}")),
+            part => Self(format!("REOPEN-{order}-{code}/{part}")),
+        }
+    }
+
+    /// The same of store credit that Kaeru holds.
+    pub fn of_credit_taken_back(order: &OrderId, part: u32) -> Self {
+        Self::of_taking_back(order, &Code::from("CREDIT"), part)
+    }
+
+    /// The reference of the deduction that a movement under this one makes once more:
+    /// `REOPEN-{order}-{code}` that of `COUPON-{code}`.
+    pub fn takes_again(&self) -> Option<Self> {
+        let of = self.0.strip_prefix("REOPEN-")?;
+        Self(format!("ORDER-{of}")).gives_back()
+    }
+
     /// The reference of the deduction that a movement under this one gives back:
     /// `CANCEL-{code}` and `ORDER-{order}-{code}` give back `COUPON-{code}`, and
     /// `ORDER-{order}-CREDIT` gives back `CREDIT-{order}`.
@@ -180,6 +201,33 @@ mod tests {
             let found = Reference::from(reference).gives_back();
             assert_eq!(found.as_ref().map(Reference::as_str), deduction, "{reference}");
         }
+    }
+
+    #[test]
+    fn what_is_taken_again_names_the_first_deduction() {
+        let (order, code) = (OrderId::from("ginza.7"), Code::from("70934-AC37DE-500"));
+        for (reference, text, of) in [
+            (
+                Reference::of_taking_back(&order, &code, 1),
+                "REOPEN-ginza.7-70934-AC37DE-500",
+                "COUPON-70934-AC37DE-500",
+            ),
+            (
+                Reference::of_taking_back(&order, &code, 2),
+                "REOPEN-ginza.7-70934-AC37DE-500/2",
+                "COUPON-70934-AC37DE-500",
+            ),
+            (
+                Reference::of_credit_taken_back(&order, 3),
+                "REOPEN-ginza.7-CREDIT/3",
+                "CREDIT-ginza.7",
+            ),
+        ] {
+            assert_eq!(reference.as_str(), text);
+            assert_eq!(reference.takes_again().as_ref().map(Reference::as_str), Some(of));
+            assert_eq!(reference.gives_back(), None);
+        }
+        assert_eq!(Reference::from("ORDER-7-70934-AC37DE-500").takes_again(), None);
     }
 
     #[test]

@@ -50,6 +50,8 @@ pub enum Problem {
     PaidLotTooLong,
     /// The second person said no.
     ApprovalDeclined,
+    /// Nothing that came back of this order can be taken again.
+    NothingToTakeBack,
 }
 
 impl Problem {
@@ -82,6 +84,7 @@ impl Problem {
             Problem::CouponNotTheirs => "coupon-not-theirs",
             Problem::PaidLotTooLong => "paid-lot-too-long",
             Problem::ApprovalDeclined => "approval-declined",
+            Problem::NothingToTakeBack => "nothing-to-take-back",
         }
     }
 

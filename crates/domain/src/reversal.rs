@@ -37,7 +37,7 @@
 mod item;
 mod view;
 
-pub use item::{Cancel, Expiry, Item, Outcome, Return, Why, expiry};
+pub use item::{Again, Cancel, Expiry, Item, Outcome, Return, Why, expiry};
 
 use crate::{
     actor::Actor,
@@ -65,6 +65,9 @@ pub struct Terms {
     /// The order stands: what its refunds make due comes back.
     #[serde(default)]
     pub refunds: bool,
+    /// What came back is taken again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Again>,
     pub items: Vec<Item>,
     /// Until when Shopify may give credit back by itself: what is missing before is waited for.
     /// Where the order is still to be cancelled, so long after its cancellation.
@@ -320,7 +323,7 @@ impl Reversal {
                 honoured: *honoured,
             },
             Input::Refused(Refusal::InsufficientPoints)
-                if matches!(self.current(), Some(Item::Earned { .. })) =>
+                if self.current().is_some_and(Item::goes) =>
             {
                 Outcome::Short
             }
@@ -415,6 +418,9 @@ impl Reversal {
                 let honoured = moved.honoured.or(expiry.requested).or(expiry.original);
                 Outcome::Credited { minor: amount.minor, transaction: None, honoured }
             }
+            (Some(Item::CreditAgain { amount, .. }), Outcome::Moved(_)) => {
+                Outcome::Credited { minor: -amount.minor, transaction: None, honoured: None }
+            }
             (_, outcome) => outcome,
         };
         if let Outcome::Moved(moved) = outcome
@@ -424,16 +430,21 @@ impl Reversal {
                 reference: order.reference,
                 points: order.points,
                 balance: moved.after,
-                reason: "reversal",
+                reason: match &self.terms.items[item] {
+                    Item::PointsAgain { .. } => "taken_back",
+                    _ => "reversal",
+                },
                 linked_to: match &self.terms.items[item] {
                     Item::Points { code, paid_by, .. } => {
                         Some(Reference::of_conversion(paid_by.as_ref().unwrap_or(code)))
                     }
+                    Item::PointsAgain { of, .. } => Some(of.clone()),
                     // What it was granted with is the till's own, and not among our movements.
                     Item::Earned { .. }
                     | Item::Credit { .. }
                     | Item::OwnCredit { .. }
-                    | Item::Replacement { .. } => None,
+                    | Item::Replacement { .. }
+                    | Item::CreditAgain { .. } => None,
                 },
                 good_until: moved.honoured,
             });
@@ -460,7 +471,7 @@ impl Reversal {
             facts.push(Fact::ReversalEnded);
             let came = |(item, of): (&Item, &Outcome)| {
                 // A new coupon is told of once it stands.
-                let back = !matches!(item, Item::Earned { .. } | Item::Replacement { .. });
+                let back = !item.goes() && !matches!(item, Item::Replacement { .. });
                 back && !matches!(of, Outcome::Lapsed | Outcome::Short)
             };
             if self.terms.notify && self.terms.items.iter().zip(done).any(came) {

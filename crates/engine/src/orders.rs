@@ -181,7 +181,9 @@ fn wanted(flow: &Reversal) -> Option<CreditOrder> {
         Item::Points { .. }
         | Item::Replacement { .. }
         | Item::OwnCredit { .. }
-        | Item::Earned { .. } => None,
+        | Item::Earned { .. }
+        | Item::PointsAgain { .. }
+        | Item::CreditAgain { .. } => None,
     }
 }
 

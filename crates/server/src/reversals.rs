@@ -1,5 +1,6 @@
 //! What can come back with an order, and how its return begins.
 
+pub mod again;
 pub mod earned;
 pub mod gate;
 pub mod lots;
@@ -169,6 +170,7 @@ pub async fn begin(
         by: wish.by,
         cancel,
         refunds,
+        again: None,
         items,
         notify: wish.notify,
         at: now,

@@ -126,7 +126,10 @@ impl Backend for InMemory {
                     Item::Replacement { terms, .. } => (&mut standing.points, &terms.points, &0),
                     Item::Points { points, part, .. } => (&mut standing.points, points, part),
                     Item::Earned { points, part, .. } => (&mut standing.earned, points, part),
-                    Item::Credit { .. } | Item::OwnCredit { .. } => continue,
+                    Item::Credit { .. }
+                    | Item::OwnCredit { .. }
+                    | Item::PointsAgain { .. }
+                    | Item::CreditAgain { .. } => continue,
                 };
                 share.taken += points.get();
                 share.parts = share.parts.max(*part);

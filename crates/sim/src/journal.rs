@@ -105,6 +105,8 @@ fn reverting(flow: u128, of: &Reversal) -> Entry {
             Item::Replacement { code: of, .. } => code = of.to_string(),
             Item::Credit { .. } | Item::OwnCredit { .. } => credit = true,
             Item::Earned { points: part, .. } => earned = part.get(),
+            // Nobody re-opens an order here.
+            Item::PointsAgain { .. } | Item::CreditAgain { .. } => {}
         }
     }
     let order = of.terms.order.as_str().parse().unwrap_or(0);

@@ -53,6 +53,13 @@ pub struct Cancel {
     pub here: bool,
 }
 
+/// The order was re-opened after it gave back: what came back is taken again, by hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Again {
+    /// In the words of whoever decided it.
+    pub reason: String,
+}
+
 /// When something ran out, and when it will. Each stays as it was found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expiry {
@@ -131,6 +138,18 @@ pub enum Item {
         #[serde(default = "first")]
         part: u32,
     },
+    /// A coupon's points that had come back are taken once more.
+    PointsAgain {
+        code: Code,
+        pos_id: PosId,
+        points: Points,
+        /// The first time is 1.
+        part: u32,
+        /// The last movement that gave them back.
+        of: Reference,
+    },
+    /// The same of store credit that Kaeru itself holds.
+    CreditAgain { holder: PosId, amount: Money, part: u32 },
 }
 
 /// What came of an item.
@@ -148,7 +167,7 @@ pub enum Outcome {
     ByShopify,
     /// It ran out before it could be given back.
     Lapsed,
-    /// The balance does not hold what was earned: it stays.
+    /// The balance does not hold what was to go: it stays.
     Short,
     /// The flow of the new coupon has begun: what comes of it is told there.
     Replacing,
@@ -164,6 +183,11 @@ impl Item {
         matches!(self, Item::Credit { .. })
     }
 
+    /// Whether it is taken from the customer.
+    pub const fn goes(&self) -> bool {
+        matches!(self, Item::Earned { .. } | Item::PointsAgain { .. } | Item::CreditAgain { .. })
+    }
+
     /// The reference of its movement.
     pub fn reference(&self, order: &OrderId) -> Reference {
         match self {
@@ -174,6 +198,8 @@ impl Item {
             Item::OwnCredit { part, .. } => Reference::of_credit_return(order, *part),
             Item::Earned { part: 0 | 1, .. } => Reference(format!("ORDER-{order}-EARNED")),
             Item::Earned { part, .. } => Reference(format!("ORDER-{order}-EARNED/{part}")),
+            Item::PointsAgain { code, part, .. } => Reference::of_taking_back(order, code, *part),
+            Item::CreditAgain { part, .. } => Reference::of_credit_taken_back(order, *part),
         }
     }
 }

@@ -46,6 +46,7 @@ fn reversal(cancel: bool, items: Vec<Item>) -> Reversal {
         by: Actor::Staff { id: 1, name: "Sato".to_owned() },
         cancel: cancel.then_some(wish),
         refunds: false,
+        again: None,
         items,
         notify: true,
         at: NOW,
@@ -369,4 +370,63 @@ fn a_line_of_coupons_has_one_deduction() {
     let found =
         facts.iter().any(|of| matches!(of, Fact::Moved { linked_to, .. } if *linked_to == linked));
     assert!(found, "{facts:?}");
+}
+
+#[test]
+fn what_came_back_is_taken_again_once_the_order_stands_again() {
+    let again = Item::PointsAgain {
+        code: Code::from("70934-AB34CD-500"),
+        pos_id: PosId::from("12345"),
+        points: Points::new(500).unwrap(),
+        part: 1,
+        of: Reference::from("ORDER-6100000000001-70934-AB34CD-500"),
+    };
+    let credit = Item::CreditAgain {
+        holder: PosId::from("12345"),
+        amount: Money { minor: 300, currency: Currency::JPY },
+        part: 1,
+    };
+    let short = Input::Refused(Refusal::InsufficientPoints);
+    let verdict = |applied| Input::Verdict { applied };
+    let taken = |minor| Outcome::Credited { minor, transaction: None, honoured: None };
+    let points = |after| Outcome::Moved(Moved { after: Points::new(after), ..Moved::default() });
+    for (inputs, expected) in [
+        (vec![moved(750), moved(0)], vec![points(750), taken(-300)]),
+        (vec![short.clone(), moved(0)], vec![Outcome::Short, taken(-300)]),
+        (vec![moved(750), short.clone()], vec![points(750), Outcome::Short]),
+        // Settled like a deduction; ruled out, it is sent again and may be short by then.
+        (vec![Input::InDoubt, moved(750), short.clone()], vec![points(750), Outcome::Short]),
+        (
+            vec![Input::InDoubt, refused("never_arrived"), short.clone(), short.clone()],
+            vec![Outcome::Short, Outcome::Short],
+        ),
+        (
+            vec![Input::InDoubt, Input::Parked(Reason::NoLookUp), verdict(true), short],
+            vec![Outcome::Moved(Moved::default()), Outcome::Short],
+        ),
+    ] {
+        let mut flow = reversal(false, vec![again.clone(), credit.clone()]);
+        flow.terms.again = Some(Again { reason: "paid after all".to_owned() });
+        assert_eq!(flow.pending(), Pending::Effect(Effect::Deduct));
+        let order = flow.order().map(|order| (order.points, order.reference.0));
+        let reference = "REOPEN-6100000000001-70934-AB34CD-500".to_owned();
+        assert_eq!(order, Some((-500, reference)));
+        let (flow, facts) = play(flow, &inputs);
+        assert_eq!(flow.state, State::Ended { done: expected }, "{inputs:?}");
+        let told = facts.iter().any(|fact| matches!(fact, Fact::Notify(_)));
+        assert!(!told, "the customer is not written that something came back");
+        let moved: Vec<_> = facts
+            .iter()
+            .filter_map(|fact| match fact {
+                Fact::Moved { points, linked_to, .. } => Some((*points, linked_to.clone())),
+                _ => None,
+            })
+            .collect();
+        let linked = Some(Reference::from("ORDER-6100000000001-70934-AB34CD-500"));
+        let expected = match flow.done()[0] {
+            Outcome::Moved(_) => vec![(-500, linked)],
+            _ => vec![],
+        };
+        assert_eq!(moved, expected, "only points are among the movements: {inputs:?}");
+    }
 }

@@ -85,7 +85,7 @@ impl Reversal {
             }
             State::Looking { .. } => Pending::Effect(Effect::LookCredits),
             State::Moving { .. } if credit => Pending::Effect(Effect::Credit),
-            State::Moving { .. } if matches!(self.current(), Some(Item::Earned { .. })) => {
+            State::Moving { .. } if self.current().is_some_and(Item::goes) => {
                 Pending::Effect(Effect::Deduct)
             }
             State::Moving { sent, .. }
@@ -147,6 +147,22 @@ impl Reversal {
                 points: -points.get(),
                 reference,
                 reason: "Order cancelled: points earned by it",
+                expires_at: None,
+            }),
+            Item::PointsAgain { pos_id, points, .. } => Some(Order {
+                book: Book::Points,
+                customer: Cow::Borrowed(pos_id),
+                points: -points.get(),
+                reference,
+                reason: "Order re-opened: what came back is taken again",
+                expires_at: None,
+            }),
+            Item::CreditAgain { holder, amount, .. } => Some(Order {
+                book: Book::Credit,
+                customer: Cow::Borrowed(holder),
+                points: -amount.minor,
+                reference,
+                reason: "Order re-opened: what came back is taken again",
                 expires_at: None,
             }),
             Item::Credit { .. } | Item::Replacement { .. } => None,

@@ -91,3 +91,4 @@ moved-cancellation = Coupon cancelled: given back
 moved-reversal = Order cancelled: given back
 moved-earned = Order cancelled: what it had earned
 moved-payment = Payment of an order
+moved-taken-back = Order re-opened: taken back

@@ -91,3 +91,4 @@ moved-cancellation = クーポンのキャンセルによる返還
 moved-reversal = 注文のキャンセルによる返還
 moved-earned = 注文のキャンセルによる獲得ポイントの取消
 moved-payment = 注文の支払い
+moved-taken-back = 注文の再開：取り戻し

@@ -91,3 +91,4 @@ moved-cancellation = 優惠券取消，退還點數
 moved-reversal = 訂單取消，退還點數
 moved-earned = 訂單取消，收回所得點數
 moved-payment = 訂單付款
+moved-taken-back = 訂單重新開啟：收回

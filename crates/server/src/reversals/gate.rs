@@ -20,7 +20,7 @@ pub fn worth(shop: &Shop, found: &Found, items: &[Item]) -> i64 {
             Item::Replacement { terms, .. } => worth = worth.saturating_add(terms.points.get()),
             Item::Credit { payment, .. } => paid_now.push(*payment),
             Item::OwnCredit { amount, .. } => worth = worth.saturating_add(cost(shop, *amount)),
-            Item::Earned { .. } => {}
+            Item::Earned { .. } | Item::PointsAgain { .. } | Item::CreditAgain { .. } => {}
         }
     }
     for credit in &found.credits {

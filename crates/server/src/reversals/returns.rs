@@ -95,7 +95,7 @@ pub(super) fn sum(found: &Found, wish: &Wish, items: &[Item]) -> Returns {
                 returns.credit += credit.map_or(0, open_credit);
             }
             Item::OwnCredit { amount, .. } => returns.credit += amount.minor,
-            Item::Earned { .. } => {}
+            Item::Earned { .. } | Item::PointsAgain { .. } | Item::CreditAgain { .. } => {}
         }
     }
     returns.points_expired = (open - returns.points - returns.replaced_points).max(0);
@@ -135,7 +135,7 @@ pub fn came(flow: &Reversal) -> Returns {
                     _ => returns.credit_expired += amount.minor,
                 }
             }
-            (Item::Earned { .. }, _) => {}
+            (Item::Earned { .. } | Item::PointsAgain { .. } | Item::CreditAgain { .. }, _) => {}
         }
     }
     returns

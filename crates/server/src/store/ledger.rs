@@ -247,7 +247,17 @@ async fn wish<T: Tx>(tx: &mut T, order: &Order) -> Result<(Wish, Option<Referenc
             let (expires_at, funding) = (*expires_at, *funding);
             (Wish::Grant { amount, from, issued_at, expires_at, funding }, None)
         }
-        Asked::Spend { amount, to } => (Wish::Spend { amount: *amount, to: *to }, None),
+        // What is taken again can be given back again, by the name of the first spending.
+        Asked::Spend { amount, to } => {
+            let again = match order.reference.takes_again() {
+                Some(of) => {
+                    let first = taken_for(tx, &order.holder, &of).await?;
+                    Some(first.map_or(of, |(_, first)| first))
+                }
+                None => None,
+            };
+            (Wish::Spend { amount: *amount, to: *to }, again)
+        }
         Asked::Extend { lot, until } => (Wish::Extend { lot: *lot, until: *until }, None),
         Asked::GiveBack { amount, of, if_expired, or_until } => {
             match taken_for(tx, &order.holder, of).await? {

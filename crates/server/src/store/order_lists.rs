@@ -161,6 +161,8 @@ pub struct Coupon {
     pub honoured_expiry: Option<At>,
     /// The customer at the points book, as the conversion knew it.
     pub terms: domain::Terms,
+    /// How often taking back what came back was begun.
+    pub again: i64,
     /// What the coupon itself still allows: two orders may name it, and one whose points came
     /// back by a cancellation allows nothing.
     pub open: i64,
@@ -187,6 +189,8 @@ pub struct Credit {
     pub original_expiry: Option<At>,
     pub requested_expiry: Option<At>,
     pub honoured_expiry: Option<At>,
+    /// As with a coupon.
+    pub again: i64,
 }
 
 /// What the order earned, in points.
@@ -243,7 +247,7 @@ pub async fn find(
         c.original_expiry, c.requested_expiry, c.honoured_expiry, flow.terms, \
         CASE WHEN coupon.used_in IS NULL \
         OR coupon.status IN ('cancelling', 'cancelled', 'pending', 'void') THEN 0 \
-        ELSE coupon.points - coupon.reverted END, c.due, c.replacement, new.code \
+        ELSE coupon.points - coupon.reverted END, c.due, c.again, c.replacement, new.code \
         FROM order_coupon AS c \
         JOIN coupon ON coupon.shop = c.shop AND coupon.code = c.code \
         JOIN flow ON flow.id = coupon.flow \
@@ -253,7 +257,7 @@ pub async fn find(
     let found = database.read(sql, key()).await?;
     let coupons = found.iter().map(coupon).collect::<Result<_, _>>()?;
     let sql = "SELECT payment, amount, currency, by_shopify, taken, returned, original_expiry, \
-        requested_expiry, honoured_expiry FROM order_credit \
+        requested_expiry, honoured_expiry, again FROM order_credit \
         WHERE shop = ?1 AND order_id = ?2 ORDER BY payment";
     let found = database.read(sql, key()).await?;
     let credits = found.iter().map(credit).collect::<Result<_, _>>()?;
@@ -289,9 +293,10 @@ fn coupon(line: &Line) -> Result<Coupon, DbError> {
         terms: super::rows::parse(line.text(9)?)?,
         open: line.int(10)?,
         due: line.int(11)?,
-        replacement: match line.is_null(12) {
+        again: line.int(12)?,
+        replacement: match line.is_null(13) {
             true => None,
-            false => Some(Replacement { code: line.maybe_text(13)?.map(str::to_owned) }),
+            false => Some(Replacement { code: line.maybe_text(14)?.map(str::to_owned) }),
         },
     })
 }
@@ -307,6 +312,7 @@ fn credit(line: &Line) -> Result<Credit, DbError> {
         original_expiry: line.maybe_at(6)?,
         requested_expiry: line.maybe_at(7)?,
         honoured_expiry: line.maybe_at(8)?,
+        again: line.int(9)?,
     })
 }
 

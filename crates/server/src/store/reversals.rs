@@ -39,6 +39,19 @@ const POINTS_FREE: &str = "UPDATE order_coupon SET taken = taken - ?4 \
 const POINTS_BACK: &str = "UPDATE order_coupon SET returned = returned + ?4, \
     honoured_expiry = ?5 WHERE shop = ?1 AND order_id = ?2 AND code = ?3";
 
+/// ?4: what is to go once more of what has come back; ?5: the time that this is.
+const POINTS_AGAIN: &str = "UPDATE order_coupon SET again = ?5 WHERE shop = ?1 AND order_id = ?2 \
+    AND code = ?3 AND returned >= ?4 AND again = ?5 - 1";
+const CREDIT_AGAIN: &str = "UPDATE order_credit SET again = ?5 WHERE shop = ?1 AND order_id = ?2 \
+    AND payment = ?3 AND returned >= ?4 AND again = ?5 - 1";
+/// It is as if it had never come back: with another cancellation it comes back again.
+const POINTS_GONE: &str = "UPDATE order_coupon SET taken = taken - ?4, returned = returned - ?4, \
+    requested_expiry = NULL, honoured_expiry = NULL \
+    WHERE shop = ?1 AND order_id = ?2 AND code = ?3";
+const CREDIT_GONE: &str = "UPDATE order_credit SET taken = taken - ?4, returned = returned - ?4, \
+    requested_expiry = NULL, honoured_expiry = NULL \
+    WHERE shop = ?1 AND order_id = ?2 AND payment = ?3";
+
 const CREDIT_TAKE: &str = "UPDATE order_credit SET taken = taken + ?4, requested_expiry = ?5 \
     WHERE shop = ?1 AND order_id = ?2 AND payment = ?3 AND taken + ?4 <= amount";
 /// ?4: what is not promised any more, ?5: what has come back of it, ?6: of that, by Shopify.
@@ -105,6 +118,7 @@ pub async fn take<T: Tx>(
     let refused = |problem| Ok(Some(Begun::Refused(problem)));
     let wanted: i64 = match (&terms.cancel, terms.refunds) {
         (Some(_), _) => 1,
+        (None, _) if terms.again.is_some() => 1,
         (None, false) => 0,
         (None, true) => 2,
     };
@@ -112,9 +126,11 @@ pub async fn take<T: Tx>(
     if !one(tx, Statement { sql: ORDER_TAKE, values }).await? {
         let found = tx.row(ORDER_STATE, &values![shop, order]).await?;
         let cancelled = matches!(&found, Some(line) if line.text(0)? == "cancelled");
+        let stands = terms.refunds || terms.again.is_some();
         return refused(match (cancelled, &terms.cancel) {
             (true, Some(_)) => Problem::OrderAlreadyCancelled,
-            (false, None) if !terms.refunds => Problem::OrderStands,
+            (true, None) if terms.again.is_some() => Problem::OrderAlreadyCancelled,
+            (false, None) if !stands => Problem::OrderStands,
             _ => Problem::OrderBusy,
         });
     }
@@ -125,7 +141,10 @@ pub async fn take<T: Tx>(
             return Ok(Some(refused));
         }
         if !take_item(tx, terms, item).await? {
-            return refused(Problem::AlreadyReverted);
+            return refused(match &terms.again {
+                Some(_) => Problem::NothingToTakeBack,
+                None => Problem::AlreadyReverted,
+            });
         }
     }
     if terms.items.iter().any(Item::is_credit) {
@@ -163,6 +182,14 @@ async fn take_item<T: Tx>(tx: &mut T, terms: &Terms, item: &Item) -> Result<bool
         Item::Earned { points, part, .. } => {
             let values = values![shop, order, points.get(), *part, terms.refunds].to_vec();
             one(tx, Statement { sql: EARNED_TAKE, values }).await
+        }
+        Item::PointsAgain { code, points, part, .. } => {
+            let values = values![shop, order, code.as_str(), points.get(), *part].to_vec();
+            one(tx, Statement { sql: POINTS_AGAIN, values }).await
+        }
+        Item::CreditAgain { amount, part, .. } => {
+            let values = values![shop, order, OWN, amount.minor, *part].to_vec();
+            one(tx, Statement { sql: CREDIT_AGAIN, values }).await
         }
     }
 }
@@ -239,6 +266,8 @@ fn free(statements: &mut Vec<Statement<'_>>, flow: &Reversal, item: usize) -> Re
             run(CREDIT_SETTLE, &values);
         }
         Item::Earned { points, .. } => run(EARNED_FREE, &values![shop, order, points.get()]),
+        // It was promised to nobody: that it came back stays true.
+        Item::PointsAgain { .. } | Item::CreditAgain { .. } => {}
     }
     Ok(())
 }
@@ -305,6 +334,29 @@ fn ended(
             run(CREDIT_SETTLE, &values![shop, order, payment, whole, 0_i64, whole, none]);
         }
         (Item::OwnCredit { .. } | Item::Replacement { .. }, _) => {}
+        (Item::PointsAgain { code, points, .. }, _) => {
+            let (code, points) = (code.0.clone(), points.get());
+            run(COUPON_FREE, &values![shop.clone(), code.clone(), points]);
+            run(POINTS_GONE, &values![shop, order, code, points]);
+        }
+        (item @ Item::CreditAgain { amount, .. }, _) => {
+            run(CREDIT_GONE, &values![shop.clone(), order.clone(), OWN, amount.minor]);
+            let none = None::<At>;
+            let moved = values![
+                shop,
+                item.reference(&terms.order).0,
+                row.id,
+                number(terms.customer.0)?,
+                order,
+                -amount.minor,
+                amount.currency.code(),
+                None::<i64>,
+                none,
+                none,
+                at,
+            ];
+            run(CREDIT_MOVED, &moved);
+        }
         (Item::Earned { points, .. }, _) => run(EARNED_BACK, &values![shop, order, points.get()]),
     }
     Ok(())

@@ -95,7 +95,8 @@ impl ApiError {
             | Problem::CreditExpired
             | Problem::OrderExists
             | Problem::ApprovalNeeded
-            | Problem::ApprovalDeclined => StatusCode::CONFLICT,
+            | Problem::ApprovalDeclined
+            | Problem::NothingToTakeBack => StatusCode::CONFLICT,
             Problem::UnknownCustomer => StatusCode::NOT_FOUND,
             Problem::ShopifyUnavailable | Problem::PointsUnavailable => {
                 StatusCode::SERVICE_UNAVAILABLE

@@ -29,7 +29,7 @@ const PATH: &str = "/openapi.json";
         api::refund_preview::show, api::revert_preview::show, api::revert::revert,
         api::revert::cancel,
         api::orders_many::cancel, api::orders_many::revert, api::order_status::set,
-        api::order_new::create, api::credits::show, api::credits::create, api::credits::extend,
+        api::order_new::create, api::take_back::create, api::credits::show, api::credits::create, api::credits::extend,
         api::reviews::list, api::reviews::settle, api::approvals::list, api::approvals::show,
         api::approvals::settle, api::reconciliation::show, api::reconciliation::create,
         api::audit::list, api::reports::coupons, api::reports::liability, api::customers::list,

@@ -21,8 +21,9 @@ use utoipa::ToSchema;
 /// One thing that comes back, and what became of it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ReversalItem {
-    /// `points`, `replacement` for a new coupon instead of them, `credit`, or
-    /// `earned` for what the order had earned and loses.
+    /// `points`, `replacement` for a new coupon instead of them, `credit`, `earned` for what the
+    /// order had earned and loses; `points_again` and `credit_again` for what had come back and is
+    /// taken again.
     #[schema(example = "points")]
     pub kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,8 +39,8 @@ pub struct ReversalItem {
     pub amount: Option<MoneyBody>,
     #[schema(example = "ORDER-6100000000001-70934-AC37DE-500")]
     pub reference: String,
-    /// `pending`, `confirming`, `returned`, `by_shopify`, `lapsed`, `short`, or `replacing`: a
-    /// flow of its own makes the new coupon, and the order tells how it stands.
+    /// `pending`, `confirming`, `returned`, `taken`, `by_shopify`, `lapsed`, `short`, or
+    /// `replacing`: a flow of its own makes the new coupon, and the order tells how it stands.
     #[schema(example = "returned")]
     pub outcome: &'static str,
     /// Until when it was asked to be good.
@@ -152,7 +153,9 @@ fn came(flow: &Reversal) -> (i64, Option<Money>) {
 }
 
 fn outcome(flow: &Reversal, place: usize) -> &'static str {
+    let goes = flow.terms.items.get(place).is_some_and(Item::goes);
     match flow.done().get(place) {
+        Some(Outcome::Moved(_) | Outcome::Credited { .. }) if goes => "taken",
         Some(Outcome::Moved(_) | Outcome::Credited { .. }) => "returned",
         Some(Outcome::ByShopify) => "by_shopify",
         Some(Outcome::Lapsed) => "lapsed",
@@ -202,6 +205,15 @@ fn shown(flow: &Reversal, item: &Item, outcome: &'static str) -> ReversalItem {
         }
         Item::Earned { points, .. } => {
             ReversalItem { points: Some(-points.get()), ..base("earned", None) }
+        }
+        Item::PointsAgain { code, points, .. } => ReversalItem {
+            code: Some(code.to_string()),
+            points: Some(-points.get()),
+            ..base("points_again", None)
+        },
+        Item::CreditAgain { amount, .. } => {
+            let amount = Money { minor: -amount.minor, ..*amount };
+            ReversalItem { amount: Some(amount.into()), ..base("credit_again", None) }
         }
     }
 }

@@ -53,5 +53,6 @@ mod simulated;
 mod smtp;
 mod staff_api;
 mod support;
+mod take_back;
 mod till;
 mod webhooks;

@@ -14,7 +14,7 @@ use tokio::{task::JoinSet, time::Instant};
 
 const CUSTOMER: &str = "12345";
 
-async fn post(
+pub async fn post(
     demo: &Demo,
     staff: &Session,
     path: &str,
@@ -24,7 +24,7 @@ async fn post(
     demo.ask(Some(staff), Method::POST, path, Some(body), key).await
 }
 
-fn order(number: &str, coupons: &[&str], credit: Option<&str>) -> Value {
+pub fn order(number: &str, coupons: &[&str], credit: Option<&str>) -> Value {
     let mut said = json!({"number": number, "channel": "ginza", "customer": CUSTOMER,
         "total": {"amount": "3000", "currency": "JPY"}, "coupons": coupons});
     if let Some(amount) = credit {
@@ -46,7 +46,7 @@ async fn status(demo: &Demo, staff: &Session, code: &str) -> anyhow::Result<Valu
     Ok(demo.get(staff, &format!("/coupons/{code}")).await?["status"].clone())
 }
 
-async fn credit(demo: &Demo, staff: &Session) -> anyhow::Result<String> {
+pub async fn credit(demo: &Demo, staff: &Session) -> anyhow::Result<String> {
     let found = demo.get(staff, &format!("/customers/{CUSTOMER}/credits")).await?;
     let lots = found["own"]["lots"].as_array().cloned().unwrap_or_default();
     let amount = |of: &Value| of["amount"]["amount"].as_str().and_then(|a| a.parse::<i64>().ok());
@@ -56,7 +56,7 @@ async fn credit(demo: &Demo, staff: &Session) -> anyhow::Result<String> {
     Ok(balance)
 }
 
-async fn give(demo: &Demo, staff: &Session, key: &str, body: Value) -> anyhow::Result<()> {
+pub async fn give(demo: &Demo, staff: &Session, key: &str, body: Value) -> anyhow::Result<()> {
     let path = format!("/customers/{CUSTOMER}/credits");
     let (status, _, said) = post(demo, staff, &path, key, body).await?;
     anyhow::ensure!(status == 200, "{status} {said}");
@@ -64,7 +64,7 @@ async fn give(demo: &Demo, staff: &Session, key: &str, body: Value) -> anyhow::R
 }
 
 /// What the points book moved under references that begin so.
-async fn moved(demo: &Demo, prefix: &str) -> anyhow::Result<Vec<i64>> {
+pub async fn moved(demo: &Demo, prefix: &str) -> anyhow::Result<Vec<i64>> {
     let books = demo.books().await?;
     let all = books["points"][CUSTOMER]["movements"].as_array().cloned().unwrap_or_default();
     let ours = all.iter().filter(|of| of["reference"].as_str().unwrap_or("").starts_with(prefix));

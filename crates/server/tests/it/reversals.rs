@@ -128,6 +128,7 @@ impl Case {
             by: Actor::Staff { id: 1, name: "Sato".to_owned() },
             cancel: (self.way == Way::Here).then_some(wish),
             refunds: false,
+            again: None,
             items: vec![
                 Item::Points {
                     code: self.coupon.terms.code.clone(),

@@ -179,6 +179,7 @@ const ROUTES: &[(&str, &str, &str, &str)] = &[
     ("POST", "/orders/NONE/revert", "{}", "mes"),
     ("POST", "/orders/NONE/cancel", r#"{"reason":"customer"}"#, "mes"),
     ("POST", "/orders/NONE/status", r#"{"status":"confirmed"}"#, "mes"),
+    ("POST", "/orders/NONE/take-back", r#"{"reason":"paid"}"#, "mes"),
     ("POST", "/orders", r#"{"channel":"till","customer":"1","total":{"amount":"x"}}"#, "es"),
     ("GET", "/customers/NONE/credits", "", "vmes"),
     ("POST", "/customers/NONE/credits", r#"{"amount":"5","reason":"r"}"#, "es"),

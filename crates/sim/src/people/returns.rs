@@ -85,6 +85,7 @@ pub(super) fn reversal_terms(
         by: staff(),
         cancel: (!order.cancelled && !refunds).then_some(cancel),
         refunds,
+        again: None,
         items,
         reverts_by: from.plus(world_orders::REVERTS_WITHIN),
         notify: true,

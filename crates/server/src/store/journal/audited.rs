@@ -52,6 +52,10 @@ pub fn audited(start: &Start) -> audit::Entry {
         Flow::Placing(flow) => {
             (flow.terms.by.clone(), "order.place", None, flow.terms.note.clone())
         }
+        Flow::Reversal(flow) if flow.terms.again.is_some() => {
+            let why = flow.terms.again.as_ref().map(|again| again.reason.clone());
+            (flow.terms.by.clone(), "order.take_back", why, None)
+        }
         Flow::Reversal(flow) => match &flow.terms.cancel {
             Some(cancel) => {
                 let why = cancel.reason.as_str().to_owned();

@@ -46,16 +46,18 @@ const RETURN_ADD: &str = "INSERT INTO point_return \
 const KNOWN: &str = "SELECT asked, amount, balance, expires_at, unit, holder \
     FROM point_movement WHERE shop = ?1 AND reference = ?2";
 
-/// What a spending took from each lot, and what has come back since.
+/// What a spending took from each lot, those that took the same again included, and what has come
+/// back since.
 const TAKEN: &str = "SELECT l.no, l.granted, l.remaining, l.issued_at, l.expires_at, l.funding, \
     l.renews, -u.amount - CAST(coalesce((SELECT sum(r.amount) FROM point_return r \
     JOIN point_movement m ON m.shop = r.shop AND m.reference = r.reference \
     WHERE m.shop = ?1 AND m.linked_to = ?4 AND r.from_lot = u.lot AND r.to_lot IS NOT NULL), 0) \
     AS BIGINT) \
-    FROM point_movement s JOIN point_lot_use u ON u.shop = s.shop AND u.reference = s.reference \
-    JOIN point_lot l ON l.shop = s.shop AND l.unit = s.unit AND l.holder = s.holder \
-    AND l.no = u.lot \
-    WHERE s.shop = ?1 AND s.unit = ?2 AND s.holder = ?3 AND s.reference = ?4 AND s.amount < 0 \
+    FROM (SELECT p.lot AS lot, CAST(sum(p.amount) AS BIGINT) AS amount FROM point_movement s \
+    JOIN point_lot_use p ON p.shop = s.shop AND p.reference = s.reference \
+    WHERE s.shop = ?1 AND s.unit = ?2 AND s.holder = ?3 AND s.amount < 0 \
+    AND (s.reference = ?4 OR s.linked_to = ?4) GROUP BY p.lot) AS u \
+    JOIN point_lot l ON l.shop = ?1 AND l.unit = ?2 AND l.holder = ?3 AND l.no = u.lot \
     ORDER BY coalesce(l.expires_at, 9223372036854775807), l.no";
 
 const ANSWER: &str =

@@ -140,6 +140,7 @@ fn why(page: &Page, reason: &str) -> String {
         "cancellation" | "Refund due to coupon cancellation" => "moved-cancellation",
         "reversal" | "Refund due to order cancellation" => "moved-reversal",
         "Order cancelled: points earned by it" => "moved-earned",
+        "taken_back" | "Order re-opened: what came back is taken again" => "moved-taken-back",
         "Order payment" => "moved-payment",
         _ => return reason.to_owned(),
     })

@@ -40,6 +40,7 @@ mod reviews;
 mod secret;
 mod sign_in;
 mod staff;
+mod take_back;
 mod timeline;
 
 pub use page::{Page, show};
@@ -95,6 +96,7 @@ pub fn routes(app: &Arc<App>) -> Router<Arc<App>> {
         .route("/admin/orders/bulk", get(orders_bulk::ask).post(orders_bulk::begin))
         .route("/admin/orders/{id}", get(order::see))
         .route("/admin/orders/{id}/revert", get(revert::ask_revert).post(revert::revert))
+        .route("/admin/orders/{id}/take-back", get(take_back::ask).post(take_back::take))
         .route("/admin/orders/{id}/refund-preview", get(refund_preview::see))
         .route("/admin/orders/{id}/cancel", get(revert::ask_cancel).post(revert::cancel))
         .route("/admin/reconciliation", get(reconciliation::see).post(reconciliation::start))

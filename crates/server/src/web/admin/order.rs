@@ -115,7 +115,7 @@ struct Return {
 /// What became of a thing that comes back.
 fn outcome(page: &Page, outcome: &str) -> Badge {
     let tone = match outcome {
-        "returned" | "by_shopify" => "good",
+        "returned" | "taken" | "by_shopify" => "good",
         "pending" | "confirming" | "replacing" => "warning",
         _ => "critical",
     };

@@ -33,6 +33,7 @@ pub mod revert;
 pub mod revert_preview;
 pub mod reviews;
 pub mod session;
+pub mod take_back;
 pub mod tokens;
 
 use crate::app::App;
@@ -85,6 +86,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/orders/{id}/refund-preview", get(refund_preview::show))
         .route("/orders/{id}/revert-preview", get(revert_preview::show))
         .route("/orders/{id}/status", post(order_status::set))
+        .route("/orders/{id}/take-back", post(take_back::create))
         .route("/approvals", get(approvals::list))
         .route("/approvals/{id}", get(approvals::show))
         .route("/approvals/{id}/settle", post(approvals::settle))

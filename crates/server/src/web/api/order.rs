@@ -8,7 +8,7 @@ use super::{
 use crate::{
     app::App,
     reversals::{
-        self,
+        self, again,
         lots::{self, Lots},
     },
     store::{
@@ -27,7 +27,7 @@ use axum::{
     Json,
     extract::{Path, State},
 };
-use domain::{Act, At, Flow};
+use domain::{Act, At, Flow, reversal::Item};
 use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -189,6 +189,16 @@ pub struct OrderActions {
     pub revert: MayBody,
     /// Cancel the order, and give back what is chosen.
     pub cancel: MayBody,
+    /// Take again what came back; the order was re-opened.
+    pub take_back: MayBody,
+}
+
+/// What came back of an order that was re-opened, and can be taken again.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub struct TakeBackBody {
+    pub points: i64,
+    /// Kaeru's own store credit.
+    pub credit: Option<MoneyBody>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -212,6 +222,8 @@ pub struct OrderDetail {
     pub reversals: Vec<ReversalBody>,
     pub timeline: Vec<OrderStep>,
     pub actions: OrderActions,
+    /// What came back while it was cancelled; empty while it is.
+    pub take_back: TakeBackBody,
     /// What waits for a second person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<String>,
@@ -260,6 +272,7 @@ pub async fn read(app: &App, staff: &Staff, id: &str) -> Result<OrderDetail, Api
         let applied = applied(coupon, lots.as_ref(), cancelled, now);
         coupons.push(AppliedCoupon { extends_to, ..applied });
     }
+    let again = again::items(app, of, &found).await?;
     let own = lots::of_credit(app, of, &found).await?;
     let late = own.as_ref().and_then(|_| lots::of_credits(of, now)).map(At::rfc3339);
     let paid = |of: &order_lists::Credit| paid(of, own.as_ref(), now);
@@ -289,7 +302,8 @@ pub async fn read(app: &App, staff: &Staff, id: &str) -> Result<OrderDetail, Api
                 detail,
             })
             .collect(),
-        actions: actions(&found, staff),
+        actions: actions(&found, staff, !again.is_empty()),
+        take_back: take_back(&again),
         order: OrderItem::from(found.listed.clone()),
     })
 }
@@ -336,7 +350,20 @@ fn paid(of: &order_lists::Credit, lots: Option<&Lots>, now: At) -> AppliedCredit
     }
 }
 
-fn actions(found: &Found, staff: &Staff) -> OrderActions {
+fn take_back(items: &[Item]) -> TakeBackBody {
+    let mut body = TakeBackBody::default();
+    for item in items {
+        match item {
+            Item::PointsAgain { points, .. } => body.points += points.get(),
+            Item::CreditAgain { amount, .. } => body.credit = Some((*amount).into()),
+            _ => {}
+        }
+    }
+    body
+}
+
+/// `again`: something came back, and the order stands again.
+fn actions(found: &Found, staff: &Staff, again: bool) -> OrderActions {
     let may = |objection: Option<&'static str>| match objection {
         _ if !staff.role().may(Act::Cancel) => {
             MayBody { allowed: false, problem: Some("not-permitted") }
@@ -362,5 +389,6 @@ fn actions(found: &Found, staff: &Staff) -> OrderActions {
         true => Some("order-already-cancelled"),
         false => None,
     };
-    OrderActions { revert: may(revert), cancel: may(cancel) }
+    let take_back = (!again).then_some("nothing-to-take-back");
+    OrderActions { revert: may(revert), cancel: may(cancel), take_back: may(take_back) }
 }

@@ -153,11 +153,7 @@ pub async fn read(
         Err(Declined::Problem(_)) => returns::Returns::default(),
         Err(error) => return Err(error.into()),
     };
-    let customer = reversals::whose(&found);
-    let (points, credit) = futures::join!(
-        within(points_of(app, shop, &found, customer)),
-        within(credit_of(app, shop, &found, customer))
-    );
+    let (points, credit) = now(app, shop, &found).await;
     let stands = !cancels && !reversals::is_cancelled(&found);
     let goes = shop.reversals.earned.as_ref().map_or(0, |_| earned::open(&found, stands));
     let after = points.map(|points| points + coming.points);
@@ -179,6 +175,16 @@ pub async fn read(
             }
         }),
     })
+}
+
+/// The customer's points, and their store credit in the order's currency where some of it paid for
+/// the order: as they can be read quickly.
+pub async fn now(app: &App, shop: &Shop, found: &Found) -> (Option<i64>, Option<i64>) {
+    let customer = reversals::whose(found);
+    futures::join!(
+        within(points_of(app, shop, found, customer)),
+        within(credit_of(app, shop, found, customer))
+    )
 }
 
 async fn within(balance: impl Future<Output = Option<i64>>) -> Option<i64> {

@@ -55,6 +55,10 @@ pub fn english(code: &str) -> Option<Text> {
             "Held by Shopify",
             "Kaeru holds no store credit for this shop. See [shop.credits] in the configuration.",
         ),
+        "nothing-to-take-back" => (
+            "Nothing to take back",
+            "Nothing of what was chosen had come back to this customer. Look at the order again.",
+        ),
         _ => return None,
     })
 }
@@ -99,6 +103,10 @@ pub fn japanese(code: &str) -> Option<Text> {
         "credits-held-elsewhere" => {
             ("Shopifyが管理しています", "このショップのストアクレジットはKaeruにありません。")
         }
+        "nothing-to-take-back" => (
+            "取り戻すものがありません",
+            "選択した分に返還済みのものがありません。注文をもう一度確認してください。",
+        ),
         _ => return None,
     })
 }
@@ -122,6 +130,9 @@ pub fn chinese(code: &str) -> Option<Text> {
         "order-exists" => ("已登錄", "這個號碼的訂單已經存在，請查看該訂單。"),
         "coupon-not-theirs" => ("其他顧客的優惠券", "只有持有人本人可以使用，請確認顧客。"),
         "credits-held-elsewhere" => ("由 Shopify 管理", "Kaeru 沒有保管這家商店的購物金。"),
+        "nothing-to-take-back" => {
+            ("沒有可收回的項目", "所選項目沒有已返還的部分，請再看一次訂單。")
+        }
         _ => return None,
     })
 }
