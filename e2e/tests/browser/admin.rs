@@ -51,6 +51,18 @@ async fn own_order(demo: &Demo) -> anyhow::Result<String> {
     Ok("/admin/orders/ginza.1001".to_owned())
 }
 
+/// An order that gave back its credit and stands again.
+async fn reopened(demo: &Demo) -> anyhow::Result<String> {
+    let order = serde_json::json!({"number": "1002", "channel": "ginza", "customer": "12345",
+        "total": {"amount": "3000"}, "credits": {"amount": "200"}});
+    demo.staff("/orders", order).await?;
+    let cancel = serde_json::json!({"reason": "customer", "revert": {"credits": true}});
+    demo.staff("/orders/ginza.1002/cancel", cancel).await?;
+    let status = serde_json::json!({"status": "confirmed"});
+    demo.staff("/orders/ginza.1002/status", status).await?;
+    Ok("/admin/orders/ginza.1002".to_owned())
+}
+
 /// Every page by its name, with something to see on it.
 async fn pages(demo: &Demo) -> anyhow::Result<Vec<(&'static str, String)>> {
     let codes = history(demo).await?;
@@ -63,6 +75,8 @@ async fn pages(demo: &Demo) -> anyhow::Result<Vec<(&'static str, String)>> {
     demo.differing_books().await?;
     let own = own_order(demo).await?;
     let own_revert = format!("{own}/revert");
+    let reopened = reopened(demo).await?;
+    let credit_review = format!("/admin/reviews/{}", demo.unclear_credit().await?);
     Ok(vec![
         ("overview", "/admin/overview".to_owned()),
         ("expiring", "/admin/expiring?days=400".to_owned()),
@@ -88,6 +102,9 @@ async fn pages(demo: &Demo) -> anyhow::Result<Vec<(&'static str, String)>> {
         ("order-new", "/admin/orders/new".to_owned()),
         ("order-own", own),
         ("order-own-revert", own_revert),
+        ("order-reopened", reopened.clone()),
+        ("order-take-back", format!("{reopened}/take-back")),
+        ("review-credit", credit_review),
         ("credits", "/admin/customers/12345/credits?on=2030-01-31".to_owned()),
         ("order", order.clone()),
         ("order-cancel", format!("{order}/cancel")),
@@ -126,6 +143,31 @@ async fn each_page_reads_well_in_each_language_and_size() -> anyhow::Result<()> 
                 go(&page, &demo, path).await?;
                 let says = page.script("return document.documentElement.lang").await?;
                 anyhow::ensure!(says == language, "{path} is in {says}, not in {language}");
+                look(&page, name, language, dark, &mut wrong).await?;
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+/// Pages that there are only where Kaeru holds the points.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_of_its_own_points_read_well() -> anyhow::Result<()> {
+    let demo = Demo::start()?;
+    let own = demo.own_points().await?;
+    let mut wrong = Vec::new();
+    for dark in [false, true] {
+        let page = Page::open(1280, dark).await?;
+        sign_in(&page, &own, ADMIN).await?;
+        for language in ["ja", "en", "zh-TW"] {
+            go(&page, &own, &format!("/admin/sign-in?lang={language}")).await?;
+            for (name, path) in [
+                ("customer-lots", "/admin/customers/12345"),
+                ("lot", "/admin/customers/12345/lots/1/extend"),
+                ("grant", "/admin/customers/12345/grant"),
+            ] {
+                go(&page, &own, path).await?;
                 look(&page, name, language, dark, &mut wrong).await?;
             }
         }

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use serde_json::{Value, json};
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -35,15 +35,16 @@ fn binary() -> PathBuf {
 impl Demo {
     pub fn start() -> anyhow::Result<Self> {
         let (binary, data) = (binary(), tempfile::tempdir()?);
-        let mut child = Command::new(&binary)
-            .args(["demo", "--port", "0", "--data"])
-            .arg(data.path())
-            .env("RUST_LOG", "off")
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| {
-                format!("{}: run `cargo xtask test`, which builds it first", binary.display())
-            })?;
+        let mut command = Command::new(&binary);
+        command.args(["demo", "--port", "0", "--data"]).arg(data.path());
+        Self::serve(command, data)
+    }
+
+    fn serve(mut command: Command, data: tempfile::TempDir) -> anyhow::Result<Self> {
+        let child = command.env("RUST_LOG", "off").stdout(Stdio::piped()).spawn();
+        let mut child = child.with_context(|| {
+            format!("{}: run `cargo xtask test`, which builds it first", binary().display())
+        })?;
         let mut lines = BufReader::new(child.stdout.take().context("stdout")?).lines();
         let base = lines.by_ref().map_while(Result::ok).find_map(|line| {
             let at = line.split("http://").nth(1)?.split('/').next()?.to_owned();
@@ -54,6 +55,39 @@ impl Demo {
         let base = base.context("the demo printed no address")?;
         let client = reqwest::Client::builder().no_proxy().build()?;
         Ok(Self { child, base, data, client, session: tokio::sync::OnceCell::new() })
+    }
+
+    /// Another service beside the same Shopify, with a points book of its own, in which customer
+    /// 12345 has points that were paid for.
+    pub async fn own_points(&self) -> anyhow::Result<Self> {
+        let data = tempfile::tempdir()?;
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let config = std::fs::read_to_string(self.data.path().join("kaeru.toml"))?;
+        let path = |of: &tempfile::TempDir| of.path().display().to_string();
+        let here = self.base.trim_start_matches("http://");
+        let config = config.replace(&path(&self.data), &path(&data));
+        let config = config.replace(here, &format!("127.0.0.1:{port}"));
+        let (before, rest) = config.split_once("[shop.points]").context("a points book")?;
+        let (_, after) = rest.split_once("[shop.rules]").context("rules")?;
+        let points = "[shop.points]\nkind = \"builtin\"\nvalid_days = 90\n\n[shop.rules]";
+        let file = data.path().join("kaeru.toml");
+        std::fs::write(&file, format!("{before}{points}{after}"))?;
+        let mut add = Command::new(binary())
+            .args(["staff", "add", "--shop", "main", "--name", "Ito", "--role", "system_admin"])
+            .args(["--email", "admin@demo.test", "--config"])
+            .arg(&file)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()?;
+        add.stdin.take().context("stdin")?.write_all(b"kaeru-demo\n")?;
+        anyhow::ensure!(add.wait()?.success(), "nobody was added");
+        let mut command = Command::new(binary());
+        command.args(["serve", "--config"]).arg(&file);
+        let service = Self::serve(command, data)?;
+        let reason = "Bought at the counter";
+        let grant = json!({"points": 300, "reason": reason, "funding": "paid"});
+        service.staff("/customers/12345/grants", grant).await?;
+        Ok(service)
     }
 
     pub async fn books(&self) -> anyhow::Result<Value> {
@@ -144,6 +178,41 @@ impl Demo {
         let body = json!({"customer": customer, "code": code, "total": "3000"});
         self.client.post(url).json(&body).send().await?.error_for_status()?;
         self.first("/orders").await
+    }
+
+    /// A case about an order's store credit: it was given, the answer was lost, and what is found
+    /// may be it or another.
+    pub async fn unclear_credit(&self) -> anyhow::Result<String> {
+        let switch = |path: &str| format!("{}/sandbox/api/{path}", self.base);
+        let settings = json!({"auto_revert": false});
+        self.client.put(switch("settings")).json(&settings).send().await?.error_for_status()?;
+        let credit = json!({"customer": "34567", "amount": "700"});
+        self.client.post(switch("credits")).json(&credit).send().await?.error_for_status()?;
+        let cart = json!({"customer": "34567", "credit": "700", "total": "3000"});
+        let placed = self.client.post(switch("orders")).json(&cart).send().await?;
+        let placed: Value = placed.error_for_status()?.json().await?;
+        let id = placed["id"].as_str().context("an order")?;
+        let cancel = json!({"by": "customer", "refund": false});
+        let path = switch(&format!("orders/{id}/cancel"));
+        self.client.post(path).json(&cancel).send().await?.error_for_status()?;
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+        while !self.get(&format!("/orders?q={id}&status=cancelled")).await?["items"][0].is_object()
+        {
+            anyhow::ensure!(tokio::time::Instant::now() < deadline, "{id} is never cancelled");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        self.fault("shopify.credit", "error_after").await?;
+        self.staff(&format!("/orders/{id}/revert"), json!({})).await?;
+        loop {
+            let found = self.get("/reviews").await?;
+            let all = found["items"].as_array().cloned().unwrap_or_default();
+            let of_credit = |of: &&Value| of["reason"] == "credit_unclear";
+            if let Some(id) = all.iter().find(of_credit).and_then(|of| of["id"].as_str()) {
+                return Ok(id.to_owned());
+            }
+            anyhow::ensure!(tokio::time::Instant::now() < deadline, "no such case: {found}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Where the sandbox's Shopify is.

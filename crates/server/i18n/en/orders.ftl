@@ -152,3 +152,5 @@ order-outcome-taken = Taken back
 done-order-taken-back = What was chosen is taken back.
 done-order-taken-partly = Some of it is taken back; for the rest the balance did not suffice.
 act-order-take-back = Taken back after re-opening
+credit-shopify = Shopify's store credit
+credit-shopify-unread = Shopify did not tell just now what it holds.

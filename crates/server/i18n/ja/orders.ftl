@@ -152,3 +152,5 @@ order-outcome-taken = 取り戻し済み
 done-order-taken-back = 選択した分を取り戻しました。
 done-order-taken-partly = 一部を取り戻しました。残りは残高が足りませんでした。
 act-order-take-back = 注文再開後の取り戻し
+credit-shopify = Shopifyのストアクレジット
+credit-shopify-unread = 今はShopifyの残高を確認できません。

@@ -152,3 +152,5 @@ order-outcome-taken = 已收回
 done-order-taken-back = 所選項目已收回。
 done-order-taken-partly = 已收回一部分，其餘因餘額不足未收回。
 act-order-take-back = 訂單重新開啟後收回
+credit-shopify = Shopify 購物金
+credit-shopify-unread = 目前無法讀取 Shopify 的餘額。

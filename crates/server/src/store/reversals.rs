@@ -334,14 +334,34 @@ fn ended(
             run(CREDIT_SETTLE, &values![shop, order, payment, whole, 0_i64, whole, none]);
         }
         (Item::OwnCredit { .. } | Item::Replacement { .. }, _) => {}
-        (Item::PointsAgain { code, points, .. }, _) => {
+        (item @ (Item::PointsAgain { .. } | Item::CreditAgain { .. }), _) => {
+            gone(statements, row, terms, item, at)?;
+        }
+        (Item::Earned { points, .. }, _) => run(EARNED_BACK, &values![shop, order, points.get()]),
+    }
+    Ok(())
+}
+
+/// What had come back was taken again.
+fn gone(
+    statements: &mut Vec<Statement<'_>>,
+    row: &Row,
+    terms: &Terms,
+    item: &Item,
+    at: At,
+) -> Result<(), DbError> {
+    let (shop, order) = (terms.shop.0.clone(), terms.order.0.clone());
+    let mut run = |sql, values: &[super::tx::Value<'static>]| {
+        statements.push(Statement { sql, values: values.to_vec() });
+    };
+    match item {
+        Item::PointsAgain { code, points, .. } => {
             let (code, points) = (code.0.clone(), points.get());
             run(COUPON_FREE, &values![shop.clone(), code.clone(), points]);
             run(POINTS_GONE, &values![shop, order, code, points]);
         }
-        (item @ Item::CreditAgain { amount, .. }, _) => {
+        Item::CreditAgain { amount, .. } => {
             run(CREDIT_GONE, &values![shop.clone(), order.clone(), OWN, amount.minor]);
-            let none = None::<At>;
             let moved = values![
                 shop,
                 item.reference(&terms.order).0,
@@ -351,13 +371,13 @@ fn ended(
                 -amount.minor,
                 amount.currency.code(),
                 None::<i64>,
-                none,
-                none,
+                None::<At>,
+                None::<At>,
                 at,
             ];
             run(CREDIT_MOVED, &moved);
         }
-        (Item::Earned { points, .. }, _) => run(EARNED_BACK, &values![shop, order, points.get()]),
+        _ => {}
     }
     Ok(())
 }

@@ -130,6 +130,49 @@ async fn movements_follow_the_rules_and_the_sums_agree() -> anyhow::Result<()> {
     .await
 }
 
+/// What came back of an order and was taken again can come back again, to the lots that it was
+/// taken from last; never more than was taken.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_taken_again_comes_back_again() -> anyhow::Result<()> {
+    both(async |database| {
+        let extend = IfExpired::Extend(day(40));
+        let back = |amount| back(amount, "COUPON-A", extend);
+        let steps: Vec<Step> = vec![
+            (0, "G-1", grant(300, Some(day(10))), Ok((300, 300))),
+            (0, "G-2", grant(200, None), Ok((200, 500))),
+            (1, "COUPON-A", spend(400), Ok((-400, 100))),
+            (2, "ORDER-7-A", back(400), Ok((400, 500))),
+            (3, "MORE-1", back(1), Err(Declined::MoreThanTaken { open: 0 })),
+            (3, "REOPEN-7-A", spend(400), Ok((-400, 100))),
+            (4, "ORDER-7-A/2", back(400), Ok((400, 500))),
+            (5, "MORE-2", back(1), Err(Declined::MoreThanTaken { open: 0 })),
+            (6, "REOPEN-7-A/2", spend(400), Ok((-400, 100))),
+            // The first lot has run out: its part comes back with a new date, is taken from there
+            // and comes back to there.
+            (11, "ORDER-7-A/3", back(400), Ok((400, 500))),
+            (12, "REOPEN-7-A/3", spend(400), Ok((-400, 100))),
+            (13, "ORDER-7-A/4", back(400), Ok((400, 500))),
+            (14, "MORE-3", back(1), Err(Declined::MoreThanTaken { open: 0 })),
+        ];
+        for (n, reference, asked, wanted) in steps {
+            let outcome = ledger::post(&database, order("a", reference, asked, day(n))).await?;
+            let found = match outcome {
+                Outcome::Posted(Done { amount, balance, .. }) => Ok((amount, balance)),
+                Outcome::Declined(declined) => Err(declined),
+                other => anyhow::bail!("{reference}: {other:?}"),
+            };
+            assert_eq!(found, wanted, "day {n}, {reference}");
+        }
+        let lots = ledger::lots(&database, &holder("a"), day(14)).await?;
+        let lots: Vec<_> = lots.iter().map(|lot| (lot.left, lot.expires_at)).collect();
+        assert_eq!(lots, [(300, Some(day(40))), (200, None)]);
+        let shop = ShopId::from("main");
+        assert_eq!(ledger::crooked(&database, &shop).await?, (0, 0));
+        Ok(())
+    })
+    .await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_balance_of_any_day_is_that_days() -> anyhow::Result<()> {
     both(async |database| {

@@ -349,3 +349,57 @@ async fn credit_that_ran_out_comes_back_only_as_far_as_it_may_be_extended() -> a
     }
     Ok(())
 }
+
+/// Both holders' changes are one list, and its pages leave nothing out and tell nothing twice.
+#[tokio::test]
+async fn the_credit_history_has_pages() -> anyhow::Result<()> {
+    let demo = Demo::start().await?;
+    let staff = demo.sign_in("ec").await?;
+    let path = format!("/customers/{CUSTOMER}/credits");
+    for n in 0..3 {
+        let body = json!({"amount": "100", "reason": format!("{n}")});
+        give(&demo, &staff, &format!("g{n}"), body).await?;
+    }
+    demo.switch("credits", json!({"customer": CUSTOMER, "amount": "900"})).await?;
+    for _ in 0..3 {
+        let cart = json!({"customer": CUSTOMER, "credit": "200", "total": "3000"});
+        demo.switch("orders", cart).await?;
+    }
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let whole = loop {
+        let whole = demo.get(&staff, &path).await?;
+        if whole["history"].as_array().is_some_and(|all| all.len() == 6) {
+            break whole;
+        }
+        anyhow::ensure!(Instant::now() < deadline, "{whole}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(whole["shopify"], json!([{"amount": "300", "currency": "JPY"}]), "{whole}");
+    assert_eq!(
+        (&whole["own"]["balance"]["amount"], &whole["next_cursor"]),
+        (&json!("300"), &json!(null))
+    );
+    for limit in 1..=6 {
+        let (mut seen, mut cursor) = (vec![], String::new());
+        loop {
+            let page = demo.get(&staff, &format!("{path}?limit={limit}{cursor}")).await?;
+            seen.extend(page["history"].as_array().cloned().unwrap_or_default());
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+            anyhow::ensure!(seen.len() <= 6, "{seen:?}");
+        }
+        assert_eq!(json!(seen), whole["history"], "{limit} a page");
+    }
+    let wrong = format!("{path}?cursor=nonsense");
+    let (status, word, _) = demo.ask(Some(&staff), Method::GET, &wrong, None, "").await?;
+    assert_eq!((status, word.as_str()), (400, "invalid-request"));
+    demo.switch_put(
+        "faults",
+        json!({"call": "shopify.customer", "fault": "error_before", "times": 50}),
+    )
+    .await?;
+    assert_eq!(demo.get(&staff, &path).await?["shopify"], json!(null), "Shopify does not answer");
+    Ok(())
+}

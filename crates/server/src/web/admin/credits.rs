@@ -6,10 +6,11 @@ use crate::{
     app::App,
     web::{
         api::{
-            credits::{self, CreditChange, CreditRequest, CreditsBody, OwnCredit},
+            credits::{self, CreditChange, CreditRequest, CreditsBody, CreditsQuery, OwnCredit},
             customer::{self, CustomerQuery},
         },
         error::ApiError,
+        storefront::points::MoneyBody,
     },
 };
 use askama::Template;
@@ -25,7 +26,11 @@ use std::sync::Arc;
 #[serde(default)]
 pub struct Asked {
     on: String,
+    cursor: String,
 }
+
+/// So many changes are on one page.
+const CHANGES: usize = 50;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -44,6 +49,10 @@ struct CreditsPage {
     name: String,
     back: String,
     own: Option<OwnCredit>,
+    /// What Shopify holds, where it answers.
+    shopify: Option<Vec<MoneyBody>>,
+    first: Option<String>,
+    next: Option<String>,
     /// Each with why it is.
     history: Vec<(CreditChange, String)>,
     on: String,
@@ -57,13 +66,17 @@ async fn shown(
     app: &App,
     page: Page,
     id: &str,
-    on: String,
+    Asked { on, cursor }: Asked,
     sent: Sent,
     error: Option<&ApiError>,
 ) -> Result<Response, ApiError> {
     let customer = customer::read(app, &page.staff, id, CustomerQuery::default()).await?.customer;
-    let asked = CustomerQuery { on: Some(on.clone()).filter(|day| !day.is_empty()) };
-    let CreditsBody { own, history } = credits::read(app, &page.staff, id, &asked).await?;
+    let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+    let asked = CreditsQuery { on: some(&on), limit: Some(CHANGES), cursor: some(&cursor) };
+    let CreditsBody { own, shopify, history, next_cursor } =
+        credits::read(app, &page.staff, id, &asked).await?;
+    let here = format!("{}/credits", place(&customer.id));
+    let at = |cursor: &str| forms::address(&here, &[("on", &on), ("cursor", cursor)]);
     let why = |of: CreditChange| {
         let why = page.t(&format!("credit-{}", of.kind.replace('_', "-")));
         (of, why)
@@ -73,6 +86,9 @@ async fn shown(
         back: place(&customer.id),
         gives: page.may(Act::Grant) && own.is_some(),
         history: history.into_iter().map(why).collect(),
+        first: some(&cursor).map(|_| at("")),
+        next: next_cursor.as_deref().map(at),
+        shopify,
         problem: error.map(|error| page.problem(error)),
         own,
         on,
@@ -89,10 +105,10 @@ pub async fn see(
     State(app): State<Arc<App>>,
     page: Page,
     Path(id): Path<String>,
-    Query(Asked { on }): Query<Asked>,
+    Query(asked): Query<Asked>,
 ) -> Result<Response, ApiError> {
     let sent = Sent { key: page.key.clone(), ..Sent::default() };
-    shown(&app, page, &id, on, sent, None).await
+    shown(&app, page, &id, asked, sent, None).await
 }
 
 pub async fn grant(
@@ -116,6 +132,6 @@ pub async fn grant(
             let place = format!("{}/credits?done=credit-booked", place(&id));
             Ok(Redirect::to(&place).into_response())
         }
-        Err(error) => shown(&app, page, &id, String::new(), sent, Some(&error)).await,
+        Err(error) => shown(&app, page, &id, Asked::default(), sent, Some(&error)).await,
     }
 }

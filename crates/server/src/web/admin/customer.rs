@@ -156,7 +156,8 @@ pub async fn see(
     let on = asked.on.unwrap_or_default();
     let wanted = CustomerQuery { on: Some(on.clone()).filter(|on| !on.is_empty()) };
     let detail = customer::read(&app, &page.staff, &id, wanted).await?;
-    let own = credits::read(&app, &page.staff, &id, &CustomerQuery::default()).await?.own;
+    let shop = page.staff.shop(&app)?;
+    let own = credits::own(&app, shop, grants::customer(&id)?, None).await?;
     let part = PageQuery { limit: Some(MOVEMENTS), cursor: asked.cursor };
     let history = customer_history::read(&app, &page.staff, &id, part).await?;
     let (latest, orders) = belongings(&app, &page, grants::customer(&id)?).await?;

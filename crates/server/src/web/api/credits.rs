@@ -2,7 +2,7 @@
 //! Shopify's, with where it went. `POST`: staff give some of Kaeru's own, or take some by hand.
 
 use super::{
-    customer::{self, CustomerQuery},
+    customer,
     grants::{self, Said},
     lots::ExtendRequest,
 };
@@ -12,7 +12,7 @@ use crate::{
     book::Book,
     own_credit,
     store::{
-        credits::{self, Change},
+        credits::{self, Change, Place},
         ledger::{self, Asked, Done, History, LotRow, MovementRow},
     },
     web::{
@@ -20,7 +20,10 @@ use crate::{
         body::Body,
         error::{ApiError, ProblemBody},
         idempotency, moments,
-        storefront::points::MoneyBody,
+        storefront::{
+            page::{Page, PageQuery},
+            points::MoneyBody,
+        },
     },
 };
 use axum::{
@@ -33,11 +36,11 @@ use engine::store::Request;
 use iso_currency::Currency;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use std::sync::Arc;
-use utoipa::ToSchema;
+use std::{sync::Arc, time::Duration};
+use utoipa::{IntoParams, ToSchema};
 
-/// So many changes of each kind are shown.
-const SHOWN: u16 = 100;
+/// Nobody waits longer for what Shopify holds.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What is left of credit that was given together.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -89,8 +92,24 @@ pub struct CreditChange {
 pub struct CreditsBody {
     /// Absent where Kaeru holds none for this shop.
     pub own: Option<OwnCredit>,
-    /// The newest 100 of each holder, newest first.
+    /// What Shopify holds now, a sum for each currency; absent where it does not answer.
+    pub shopify: Option<Vec<MoneyBody>>,
+    /// Of both holders, newest first.
     pub history: Vec<CreditChange>,
+    /// Null on the last page.
+    pub next_cursor: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct CreditsQuery {
+    /// Also the balance at the end of this day in the shop's time zone, where Kaeru holds credit.
+    pub on: Option<String>,
+    /// 1 to 100 changes; 20 where it is left out.
+    pub limit: Option<usize>,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -125,14 +144,14 @@ pub struct CreditBody {
 }
 
 #[utoipa::path(get, path = "/admin/api/v1/customers/{id}/credits", tag = "staff",
-    security(("staff" = [])), params(("id" = String, Path), CustomerQuery),
+    security(("staff" = [])), params(("id" = String, Path), CreditsQuery),
     responses((status = 200, body = CreditsBody), (status = 400, body = ProblemBody),
         (status = 401, body = ProblemBody), (status = 404, body = ProblemBody)))]
 pub async fn show(
     State(app): State<Arc<App>>,
     staff: Staff,
     Path(id): Path<String>,
-    query: Result<Query<CustomerQuery>, QueryRejection>,
+    query: Result<Query<CreditsQuery>, QueryRejection>,
 ) -> Result<Json<CreditsBody>, ApiError> {
     let Query(query) = query.map_err(|error| ApiError::invalid(error.body_text()))?;
     let found = read(&app, &staff, &id, &query).await;
@@ -147,24 +166,108 @@ pub async fn read(
     app: &App,
     staff: &Staff,
     id: &str,
-    query: &CustomerQuery,
+    query: &CreditsQuery,
 ) -> Result<CreditsBody, ApiError> {
     staff.may(Act::See)?;
     let shop = staff.shop(app)?;
     let person = customer::find(app, shop, grants::customer(id)?).await?;
-    let (mut own, mut history) = (None, vec![]);
-    if let Some(book) = &shop.credits {
-        let holder = book.holder(&own_credit::holder(person.id));
-        own = Some(held(app, shop, book, person.id, query).await?);
-        let page = History { before: None, most: usize::from(SHOWN) };
-        let rows = ledger::history(&app.database, &holder, page).await?;
-        let currency = shop.rules.rate.currency();
-        history.extend(rows.into_iter().map(|row| (row.at, moved(row, currency))));
+    let page = PageQuery { limit: query.limit, cursor: query.cursor.clone() };
+    let Page { items, next_cursor } = history(app, shop, person.id, &page).await?;
+    let on = query.on.as_deref();
+    let (own, shopify) = futures::join!(
+        own(app, shop, person.id, on),
+        tokio::time::timeout(PATIENCE, account::store_credit(shop, person.id))
+    );
+    let shopify = shopify.ok().and_then(Result::ok);
+    let shopify = shopify.map(|all| all.into_iter().map(MoneyBody::from).collect());
+    Ok(CreditsBody { own: own?, shopify, history: items, next_cursor })
+}
+
+/// What Kaeru itself holds of the customer's, where it holds any for the shop. `on`: a day.
+///
+/// # Errors
+/// Where that is no day, or the database does not answer.
+pub async fn own(
+    app: &App,
+    shop: &Shop,
+    customer: CustomerId,
+    on: Option<&str>,
+) -> Result<Option<OwnCredit>, ApiError> {
+    match &shop.credits {
+        Some(book) => held(app, shop, book, customer, on).await.map(Some),
+        None => Ok(None),
     }
-    let others = credits::at_shopify(&app.database, &shop.id, person.id, i64::from(SHOWN)).await?;
-    history.extend(others.into_iter().map(|of| (of.at, changed(of))));
-    history.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-    Ok(CreditsBody { own, history: history.into_iter().map(|(_, change)| change).collect() })
+}
+
+/// A change, and how far both holders' changes have been told with it.
+struct Told {
+    change: CreditChange,
+    seq: At,
+    others: String,
+}
+
+/// Both holders' changes as one list. Its place is a movement's number in the own book, and a
+/// place among Shopify's.
+async fn history(
+    app: &App,
+    shop: &Shop,
+    customer: CustomerId,
+    page: &PageQuery,
+) -> Result<Page<CreditChange>, ApiError> {
+    let (limit, before) = (page.limit(), page.before()?);
+    let seq = before.as_ref().map_or(At(i64::MAX), |before| before.at);
+    let place = before.map_or_else(|| Ok(Place::end()), |before| among_others(&before.key))?;
+    let mut own = vec![];
+    if let Some(book) = &shop.credits {
+        let page = History { before: Some(seq.0), most: limit + 1 };
+        let holder = book.holder(&own_credit::holder(customer));
+        own = ledger::history(&app.database, &holder, page).await?;
+    }
+    let others =
+        credits::at_shopify(&app.database, &shop.id, customer, place.clone(), limit + 1).await?;
+    let (mut own, mut others) = (own.into_iter().peekable(), others.into_iter().peekable());
+    let (mut seq, mut place) = (seq, written(&place));
+    let mut told = Vec::with_capacity(limit + 1);
+    while told.len() <= limit {
+        let ours = match (own.peek(), others.peek()) {
+            (None, None) => break,
+            (Some(own), Some(other)) => own.at >= other.at,
+            (own, _) => own.is_some(),
+        };
+        let change = if ours {
+            own.next().map(|row| {
+                seq = At(row.seq);
+                moved(row, shop.rules.rate.currency())
+            })
+        } else {
+            others.next().map(|of| {
+                place = written(&of.place);
+                changed(of)
+            })
+        };
+        told.extend(change.map(|change| Told { change, seq, others: place.clone() }));
+    }
+    Ok(Page::of(told, limit, |row| (row.seq, &row.others), |row| row.change))
+}
+
+fn written(place: &Place) -> String {
+    format!("{} {} {} {}", place.at.0, place.place, place.order, place.sub)
+}
+
+fn among_others(text: &str) -> Result<Place, ApiError> {
+    let parts: Vec<&str> = text.splitn(4, ' ').collect();
+    let read = || match parts.as_slice() {
+        [at, place, order, sub] => Some(Place {
+            at: At(at.parse().ok()?),
+            place: place.parse().ok()?,
+            order: (*order).to_owned(),
+            sub: (*sub).to_owned(),
+        }),
+        _ => None,
+    };
+    read().ok_or_else(|| {
+        ApiError::invalid("cursor: send next_cursor of the page before, unchanged".to_owned())
+    })
 }
 
 async fn held(
@@ -172,14 +275,14 @@ async fn held(
     shop: &Shop,
     book: &Book,
     customer: CustomerId,
-    query: &CustomerQuery,
+    on: Option<&str>,
 ) -> Result<OwnCredit, ApiError> {
     let currency = shop.rules.rate.currency();
     let money = |minor| MoneyBody::from(Money { minor, currency });
     let holder = book.holder(&own_credit::holder(customer));
     let now = app.now();
     let lots = ledger::lots(&app.database, &holder, now).await?;
-    let balance_on = match query.on.as_deref().filter(|day| !day.is_empty()) {
+    let balance_on = match on.filter(|day| !day.is_empty()) {
         None => None,
         Some(day) => {
             let at = moments::end("on", day, &shop.zone)?;
