@@ -6,8 +6,11 @@ use std::{
     io::{BufRead, BufReader, Write},
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
+
+static KEYS: AtomicU32 = AtomicU32::new(1);
 
 pub struct Demo {
     child: Child,
@@ -148,7 +151,9 @@ impl Demo {
         let (cookie, csrf) = self.session().await?;
         let request = self.client.post(format!("{}/admin/api/v1{path}", self.base));
         let request = request.header("Cookie", cookie).header("X-CSRF-Token", csrf);
-        let request = request.header("Idempotency-Key", path).json(&body);
+        // Each is an act of its own.
+        let key = KEYS.fetch_add(1, Ordering::Relaxed).to_string();
+        let request = request.header("Idempotency-Key", key).json(&body);
         Ok(request.send().await?.error_for_status()?.json().await?)
     }
 
