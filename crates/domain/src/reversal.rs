@@ -42,7 +42,7 @@ pub use item::{Again, Cancel, Expiry, Item, Outcome, Return, Why, expiry};
 use crate::{
     actor::Actor,
     effect::{Doubt, Fact, Input, Moved, Notice, Reason, Refusal, Rejected, Step},
-    ids::{CustomerId, OrderId, Reference, ShopId},
+    ids::{CustomerId, OrderId, ShopId},
     problem::Problem,
     time::At,
 };
@@ -434,18 +434,7 @@ impl Reversal {
                     Item::PointsAgain { .. } => "taken_back",
                     _ => "reversal",
                 },
-                linked_to: match &self.terms.items[item] {
-                    Item::Points { code, paid_by, .. } => {
-                        Some(Reference::of_conversion(paid_by.as_ref().unwrap_or(code)))
-                    }
-                    Item::PointsAgain { of, .. } => Some(of.clone()),
-                    // What it was granted with is the till's own, and not among our movements.
-                    Item::Earned { .. }
-                    | Item::Credit { .. }
-                    | Item::OwnCredit { .. }
-                    | Item::Replacement { .. }
-                    | Item::CreditAgain { .. } => None,
-                },
+                linked_to: self.terms.items[item].counterpart(),
                 good_until: moved.honoured,
             });
         }

@@ -188,6 +188,22 @@ impl Item {
         matches!(self, Item::Earned { .. } | Item::PointsAgain { .. } | Item::CreditAgain { .. })
     }
 
+    /// The movement among ours that this one undoes.
+    pub fn counterpart(&self) -> Option<Reference> {
+        match self {
+            Item::Points { code, paid_by, .. } => {
+                Some(Reference::of_conversion(paid_by.as_ref().unwrap_or(code)))
+            }
+            Item::PointsAgain { of, .. } => Some(of.clone()),
+            // What it was granted with is the till's own, and not among our movements.
+            Item::Earned { .. }
+            | Item::Credit { .. }
+            | Item::OwnCredit { .. }
+            | Item::Replacement { .. }
+            | Item::CreditAgain { .. } => None,
+        }
+    }
+
     /// The reference of its movement.
     pub fn reference(&self, order: &OrderId) -> Reference {
         match self {

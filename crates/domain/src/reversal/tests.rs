@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Code, FlowId, Money, PosId};
+use crate::{Code, FlowId, Money, PosId, Reference};
 use crate::{
     effect::{Effect, Pending},
     points::Points,

@@ -211,6 +211,7 @@ pub fn start(coupon: &Coupon, order: &OrderId, here: bool, what: As) -> Start {
         by: Actor::Staff { id: 1, name: "Sato".to_owned() },
         cancel: here.then_some(wish),
         refunds: false,
+        again: None,
         items: vec![item],
         reverts_by: At(0),
         notify: true,
