@@ -10,6 +10,7 @@
 mod bare;
 mod books;
 mod cancel;
+mod chance;
 mod children;
 mod clock;
 mod conversion;
@@ -25,6 +26,7 @@ mod metrics;
 mod postgres;
 mod process;
 mod reconcile;
+mod reversals;
 mod sandbox;
 mod service;
 mod soak;
@@ -69,6 +71,8 @@ enum What {
     Memory(memory::Options),
     /// A Shopify that restores no faster than it does: never throttled, nothing left unused
     Throttle(throttle::Options),
+    /// Thousands of orders cancelled and given back in bulk, under faults and Shopify's limit
+    Reversals(reversals::Options),
     /// Load, faults and `kill -9`, then compares all books
     Soak(soak::Options),
     /// The floor: the same three calls without database and rules
@@ -104,6 +108,7 @@ fn run(what: Option<What>) -> Result<()> {
             Some(What::Start(options)) => start::run(&options).await.map(drop),
             Some(What::Memory(options)) => memory::run(&options).await.map(drop),
             Some(What::Throttle(options)) => throttle::run(&options).await.map(drop),
+            Some(What::Reversals(options)) => reversals::run(&options).await,
             Some(What::Soak(options)) => soak::run(&options).await,
             Some(What::Bare(_)) | None => table::run().await,
         }

@@ -1,17 +1,29 @@
 //! The sandbox's own API: customers, settings, latency, faults, books.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::books::Books;
+use crate::clock;
 use crate::http::{Connection, request};
-use crate::service::Till;
+use crate::reversals::truth::Returns;
+use crate::service::{SHOP, Till, WEBHOOK_SECRET};
 
 /// Points that a customer has before the load begins: more than any run converts.
 pub const BALANCE: i64 = 1_000_000_000;
+
+/// Calls by name: how many, and the cost points that they were charged.
+#[derive(Debug, Deserialize)]
+pub struct Calls {
+    pub calls: BTreeMap<String, u64>,
+    pub spent: BTreeMap<String, u64>,
+}
 
 /// Where to reach a sandbox's switchboard. Each call opens its own connection.
 #[derive(Clone, Copy)]
@@ -63,6 +75,64 @@ impl Switchboard {
     /// Ends all faults that are set.
     pub async fn heal(&self) -> Result<()> {
         self.send("DELETE", "faults", &Value::Null).await
+    }
+
+    /// Webhooks go to the service there.
+    pub async fn tell_by_webhook(&self, kaeru: SocketAddr) -> Result<()> {
+        let url = format!("http://{kaeru}/webhooks/shopify/{SHOP}");
+        let body = json!({ "webhook_url": url, "webhook_secret": WEBHOOK_SECRET });
+        self.send("PUT", "settings", &body).await
+    }
+
+    /// Whether store credit goes back by itself, whatever a cancellation says of the payments.
+    pub async fn reverts_by_itself(&self, on: bool) -> Result<()> {
+        self.send("PUT", "settings", &json!({ "auto_revert": on })).await
+    }
+
+    /// How much later than a cancellation store credit goes back by itself.
+    pub async fn reverts_lag(&self, ms: u64) -> Result<()> {
+        self.send("PUT", "settings", &json!({ "revert_lag_ms": ms })).await
+    }
+
+    /// Store credit by hand, as staff can give it in Shopify's admin.
+    pub async fn give_credit(
+        &self,
+        customer: u64,
+        amount: i64,
+        runs_out: Option<Duration>,
+    ) -> Result<()> {
+        let at = runs_out.map(clock::after).transpose()?;
+        let (customer, amount) = (customer.to_string(), amount.to_string());
+        let body = json!({ "customer": customer, "amount": amount, "expires_at": at });
+        self.send("POST", "credits", &body).await
+    }
+
+    /// A checkout; the order.
+    pub async fn order(&self, cart: &Value) -> Result<Value> {
+        let read = |body: &[u8]| Ok(serde_json::from_slice(body)?);
+        self.ask("POST", "orders", &cart.to_string(), read).await
+    }
+
+    /// An unpaid order's end, with which nothing goes back.
+    pub async fn cancel(&self, order: &str) -> Result<()> {
+        let how = json!({ "by": "expired_payment", "refund": false });
+        self.send("POST", &format!("orders/{order}/cancel"), &how).await
+    }
+
+    /// Calls received so far and what they cost, by name.
+    pub async fn calls(&self) -> Result<Calls> {
+        self.read("books").await
+    }
+
+    /// Faults that have met no call yet.
+    pub async fn faults_left(&self) -> Result<usize> {
+        let set: Value = self.read("faults").await?;
+        Ok(set["faults"].as_array().map_or(0, Vec::len))
+    }
+
+    /// The other side's truth about what came back.
+    pub async fn returns(&self) -> Result<Returns> {
+        self.read("books").await
     }
 
     /// The other side's truth.

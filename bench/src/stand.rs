@@ -76,6 +76,12 @@ impl Stand {
         })
     }
 
+    /// More of the shop's configuration, before the service is started.
+    pub fn configure(&self, more: &str) -> Result<()> {
+        let mut file = std::fs::File::options().append(true).open(&self.config)?;
+        Ok(std::io::Write::write_all(&mut file, more.as_bytes())?)
+    }
+
     /// Where the database lies.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::customers::Address;
+use crate::chance::Chance;
 use crate::children::Service;
 use crate::clock;
 use crate::stand::Stand;
@@ -52,7 +53,7 @@ pub enum Until {
 }
 
 pub struct Chaos {
-    state: u64,
+    chance: Chance,
     until: Until,
     /// Milliseconds.
     kill_within: u64,
@@ -60,7 +61,7 @@ pub struct Chaos {
 
 impl Chaos {
     pub fn new(seed: u64, until: Until, kill_within: u64) -> Self {
-        Self { state: seed, until, kill_within }
+        Self { chance: Chance::new(seed), until, kill_within }
     }
 
     fn enough(&self, passed: Duration, kills: u64) -> bool {
@@ -94,10 +95,10 @@ impl Chaos {
                 continue;
             }
             next_fault = start.elapsed() + BETWEEN;
-            let call = CALLS[self.below(CALLS.len())];
-            let (fault, longest) = FAULTS[self.below(FAULTS.len())];
-            let after_ms = self.below((longest * 1_000) as usize + 1);
-            let times = 1 + self.below(MOST_TIMES) as u32;
+            let call = CALLS[self.chance.below(CALLS.len())];
+            let (fault, longest) = FAULTS[self.chance.below(FAULTS.len())];
+            let after_ms = self.chance.below((longest * 1_000) as usize + 1);
+            let times = 1 + self.chance.below(MOST_TIMES) as u32;
             stand.sandbox.fault(call, fault, times, after_ms as f64 / 1e3).await?;
             faults += 1;
         }
@@ -107,34 +108,14 @@ impl Chaos {
     /// Between the least and the most.
     fn until_kill(&mut self) -> Option<Duration> {
         let spread = self.kill_within.saturating_sub(SOONEST_KILL);
-        let wait = SOONEST_KILL + self.below(spread as usize + 1) as u64;
+        let wait = SOONEST_KILL + self.chance.below(spread as usize + 1) as u64;
         (self.kill_within > 0).then(|| Duration::from_millis(wait))
-    }
-
-    /// A number from 0 to `bound` − 1 (SplitMix64).
-    fn below(&mut self, bound: usize) -> usize {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % bound as u64) as usize
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_seed_decides() {
-        let draws = |seed| {
-            let mut chaos = Chaos::new(seed, Until::Kills(1), 500);
-            (0..100).map(|_| chaos.below(10)).collect::<Vec<_>>()
-        };
-        assert_eq!(draws(1), draws(1));
-        assert_ne!(draws(1), draws(2));
-        assert!((0..10).all(|number| draws(3).contains(&number)));
-    }
 
     #[test]
     fn without_kills_nothing_is_killed() {

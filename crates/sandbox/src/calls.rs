@@ -71,7 +71,10 @@ impl Call {
 #[derive(Default)]
 pub struct Counters {
     received: [AtomicU64; Call::ALL.len()],
+    spent: [AtomicU64; Call::ALL.len()],
     pub throttled: AtomicU64,
+    /// Of those: because the switchboard said so, and not for want of points.
+    pub throttled_by_fault: AtomicU64,
 }
 
 impl Counters {
@@ -83,8 +86,22 @@ impl Counters {
         self.throttled.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn by_name(&self) -> BTreeMap<&'static str, u64> {
-        let count = |call: &Call| self.received[*call as usize].load(Ordering::Relaxed);
-        Call::ALL.iter().map(|call| (call.name(), count(call))).collect()
+    /// Cost points that a query of that call was charged.
+    pub fn spent(&self, call: Call, points: u32) {
+        self.spent[call as usize].fetch_add(points.into(), Ordering::Relaxed);
     }
+
+    pub fn by_name(&self) -> BTreeMap<&'static str, u64> {
+        named(&self.received)
+    }
+
+    /// Cost points, by the name of the first call of each query.
+    pub fn spent_by_name(&self) -> BTreeMap<&'static str, u64> {
+        named(&self.spent)
+    }
+}
+
+fn named(counts: &[AtomicU64; Call::ALL.len()]) -> BTreeMap<&'static str, u64> {
+    let count = |call: &Call| counts[*call as usize].load(Ordering::Relaxed);
+    Call::ALL.iter().map(|call| (call.name(), count(call))).collect()
 }

@@ -29,8 +29,12 @@ pub struct BooksView {
     webhooks: Vec<DeliveryView>,
     /// Calls received, by name.
     pub calls: BTreeMap<&'static str, u64>,
+    /// Cost points charged, by the name of each query's first call.
+    pub spent: BTreeMap<&'static str, u64>,
     /// How often Shopify answered THROTTLED.
     pub throttled: u64,
+    /// Of those: because a fault was set, and not for want of points.
+    pub throttled_by_fault: u64,
 }
 
 #[derive(Serialize)]
@@ -134,7 +138,9 @@ impl BooksView {
             orders: books.orders.values().map(OrderView::of).collect(),
             webhooks: books.webhooks.deliveries.values().rev().map(delivery).collect(),
             calls: BTreeMap::new(),
+            spent: BTreeMap::new(),
             throttled: 0,
+            throttled_by_fault: 0,
         }
     }
 }

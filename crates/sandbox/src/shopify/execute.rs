@@ -62,7 +62,9 @@ impl Job {
     pub fn run(self, mode: Mode) -> Reply {
         let bucket = &self.sandbox.inner.bucket;
         if mode == Mode::Throttle {
-            self.sandbox.inner.counters.throttled.fetch_add(1, Ordering::Relaxed);
+            let counters = &self.sandbox.inner.counters;
+            counters.throttled();
+            counters.throttled_by_fault.fetch_add(1, Ordering::Relaxed);
             return throttled(self.cost, bucket.refund(self.cost));
         }
         // Found once already, when the request came in.
@@ -86,6 +88,9 @@ impl Job {
         }
         let actual = out.cost.min(self.cost);
         let level = bucket.refund(self.cost - actual);
+        if let Some((root, _)) = operation.roots.first() {
+            self.sandbox.inner.counters.spent(root.call(), actual);
+        }
         finish(out, Cost { requested: self.cost, actual: Some(actual), level })
     }
 

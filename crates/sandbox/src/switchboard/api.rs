@@ -34,7 +34,10 @@ pub async fn books(State(sandbox): State<Sandbox>) -> Reply {
         BooksView::of(open.books(), now)
     });
     view.calls = sandbox.inner.counters.by_name();
-    view.throttled = sandbox.inner.counters.throttled.load(Ordering::Relaxed);
+    let counters = &sandbox.inner.counters;
+    view.spent = counters.spent_by_name();
+    view.throttled = counters.throttled.load(Ordering::Relaxed);
+    view.throttled_by_fault = counters.throttled_by_fault.load(Ordering::Relaxed);
     Reply::json(StatusCode::OK, &view)
 }
 

@@ -30,16 +30,21 @@ use crate::{
 };
 use domain::{Act, Actor, Flow, FlowId};
 use engine::store::StoreError;
-use futures::future::join_all;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
+use tokio::{sync::Mutex, time::Instant};
 
 /// How often the jobs are looked at where none is under way.
 const PACE: Duration = Duration::from_millis(500);
 /// So many rows at once leave Shopify and the points book to the customers.
 const BATCH: i64 = 8;
+/// Rows that are not begun by then are left to the next batch: the lease lasts for those that are.
+const BEGINS_WITHIN: Duration = Duration::from_secs(60);
+/// So many rows are under way at the same time.
+const AT_ONCE: usize = 32;
 /// A dry run only reads our own database.
 const DRY_BATCH: i64 = 100;
 
@@ -81,11 +86,37 @@ async fn batch(app: &Arc<App>, job: Job) -> Result<bool, StoreError> {
         (false, false) => BATCH,
     };
     let rows = jobs::due_rows(&app.database, job.id, app.now(), most).await?;
-    let attempts = rows.into_iter().map(|row| attempt(app, shop, &job, row));
-    let settled = join_all(attempts).await.into_iter().collect::<Result<Vec<_>, _>>();
+    let settled = batch(app, shop, &job, rows).await;
     // Where one row met a database that does not do, the lease ends by itself: each is found again.
     jobs::settle(&app.database, job, settled?, app.now()).await?;
     Ok(true)
+}
+
+/// Works on the rows, some at a time. Where Shopify's points are scarce, the next one is begun when
+/// nobody waits for them any more, so that a run takes only what others leave.
+async fn batch(
+    app: &Arc<App>,
+    shop: &Shop,
+    job: &Job,
+    rows: Vec<JobRow>,
+) -> Result<Vec<Settled>, StoreError> {
+    let until = Instant::now() + BEGINS_WITHIN;
+    let turn = Mutex::new(());
+    let (turn, until) = (&turn, &until);
+    let attempts = rows.into_iter().map(|row| async move {
+        if !job.dry_run {
+            let turn = turn.lock().await;
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            shop.shopify.room(left).await;
+            drop(turn);
+        }
+        attempt(app, shop, job, row).await.map(Some)
+    });
+    let attempts = stream::iter(attempts).buffer_unordered(AT_ONCE);
+    attempts.try_filter_map(|settled| async move { Ok(settled) }).try_collect().await
 }
 
 async fn attempt(

@@ -26,9 +26,9 @@ pub const CANCEL: &str = "cancel_orders";
 pub const REVERT: &str = "revert_orders";
 pub const KINDS: [&str; 2] = [CANCEL, REVERT];
 
-/// So many rows at once. Shopify's limit is kept by whoever calls it, and credits of one customer
-/// take turns.
-pub const BATCH: i64 = 32;
+/// So many rows in one batch, more than are under way at once: a slow one holds up few others.
+/// Shopify's limit is kept by whoever calls it, and credits of one customer take turns.
+pub const BATCH: i64 = 128;
 /// A flow is waited for so long before the next batch; what takes longer is looked at again.
 const PATIENCE: Duration = Duration::from_secs(2);
 

@@ -72,11 +72,16 @@ impl Admin {
         read(reply, reserved)
     }
 
-    /// How scarce the shop's points are: 0 while there are plenty, 1 where calls wait for them.
+    /// So many processes share the limit.
     pub fn share_limit(&self, processes: u32) {
         self.limiter.share(processes);
     }
 
+    pub const fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+
+    /// How scarce the shop's points are: 0 while there are plenty, 1 where calls wait for them.
     pub fn scarcity(&self) -> f64 {
         self.limiter.scarcity()
     }

@@ -101,6 +101,11 @@ impl Bucket {
         Duration::from_secs_f64(seconds).max(SHORTEST_WAIT)
     }
 
+    /// How long it takes until so many points are restored.
+    pub fn restores(&self, points: f64) -> Duration {
+        Duration::from_secs_f64((points / self.restore).min(LONGEST_WAIT_S))
+    }
+
     /// 0 while at least half of the bucket is there, 1 where calls have to wait.
     pub fn scarcity(&mut self, now: Instant) -> f64 {
         self.fill(now);

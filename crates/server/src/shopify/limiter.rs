@@ -14,6 +14,8 @@ pub enum Turn {
     First,
     /// The rest: it leaves to the others what they need.
     Later,
+    /// What nobody waits for at a counter, such as orders given back in bulk.
+    Last,
 }
 
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub struct Limiter {
     /// Fair: each held by the first in its line.
     first: tokio::sync::Mutex<()>,
     later: tokio::sync::Mutex<()>,
+    last: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -30,6 +33,7 @@ struct State {
     /// The cost of all who wait in each line.
     first: u64,
     later: u64,
+    last: u64,
 }
 
 impl State {
@@ -37,6 +41,16 @@ impl State {
         match turn {
             Turn::First => &mut self.first,
             Turn::Later => &mut self.later,
+            Turn::Last => &mut self.last,
+        }
+    }
+
+    /// The cost of all who wait in the lines before this one.
+    fn ahead(&self, turn: Turn) -> u64 {
+        match turn {
+            Turn::First => 0,
+            Turn::Later => self.first,
+            Turn::Last => self.first + self.later,
         }
     }
 
@@ -45,13 +59,15 @@ impl State {
         match turn {
             Turn::First => self.first,
             Turn::Later => self.first + self.later,
+            Turn::Last => self.first + self.later + self.last,
         }
     }
 
     /// For the first in the line.
     fn take(&mut self, cost: u32, turn: Turn, now: Instant) -> Result<Ticket, Duration> {
-        if turn == Turn::Later && self.first > 0 {
-            let wait = self.wait(self.first, cost, now);
+        let ahead = self.ahead(turn);
+        if ahead > 0 {
+            let wait = self.wait(ahead, cost, now);
             if !wait.is_zero() {
                 return Err(wait);
             }
@@ -68,9 +84,9 @@ impl State {
 
 impl Limiter {
     pub fn new() -> Self {
-        let state = State { bucket: Bucket::new(Instant::now()), first: 0, later: 0 };
+        let state = State { bucket: Bucket::new(Instant::now()), first: 0, later: 0, last: 0 };
         let line = tokio::sync::Mutex::default;
-        Self { state: Mutex::new(state), first: line(), later: line() }
+        Self { state: Mutex::new(state), first: line(), later: line(), last: line() }
     }
 
     /// So many processes share Shopify's limit.
@@ -81,7 +97,21 @@ impl Limiter {
     /// 0 while there are plenty of points, 1 where calls have to wait for them.
     pub fn scarcity(&self) -> f64 {
         let mut state = self.lock();
-        if state.before(Turn::Later) > 0 { 1.0 } else { state.bucket.scarcity(Instant::now()) }
+        if state.before(Turn::Last) > 0 { 1.0 } else { state.bucket.scarcity(Instant::now()) }
+    }
+
+    /// How long until all who wait now are served.
+    pub fn line(&self) -> Duration {
+        let mut state = self.lock();
+        match state.before(Turn::Last) {
+            0 => Duration::ZERO,
+            waiting => state.wait(waiting, 0, Instant::now()),
+        }
+    }
+
+    /// How long it takes until so many points are restored.
+    pub fn restores(&self, points: u32) -> Duration {
+        self.lock().bucket.restores(points.into())
     }
 
     /// Waits until the cost is there, and takes it.
@@ -115,7 +145,11 @@ impl Limiter {
 
     async fn in_turn(&self, line: Line<'_>, until: Instant) -> Result<Reservation<'_>, Duration> {
         let Line { cost, turn, .. } = line;
-        let mutex = if turn == Turn::First { &self.first } else { &self.later };
+        let mutex = match turn {
+            Turn::First => &self.first,
+            Turn::Later => &self.later,
+            Turn::Last => &self.last,
+        };
         let Ok(_turn) = timeout_at(until, mutex.lock()).await else {
             return Err(self.lock().wait(0, cost, Instant::now()).max(A_MOMENT));
         };
@@ -220,7 +254,7 @@ mod tests {
         assert_eq!(order.into_inner().unwrap(), (0..30).collect::<Vec<_>>());
         // 300 points and the margin of 5, of which 100 were there.
         assert!(started.elapsed() >= Duration::from_millis(200), "{:?}", started.elapsed());
-        assert_eq!(limiter.lock().before(Turn::Later), 0);
+        assert_eq!(limiter.lock().before(Turn::Last), 0);
     }
 
     #[tokio::test]
@@ -229,7 +263,7 @@ mod tests {
         limiter.reserve(95, Turn::Later, PATIENCE).await.ok().unwrap().settle(None);
         let wait = limiter.reserve(95, Turn::Later, Duration::from_millis(50)).await.err().unwrap();
         assert!((80..=95).contains(&wait.as_millis()), "{wait:?}");
-        assert_eq!(limiter.lock().before(Turn::Later), 0);
+        assert_eq!(limiter.lock().before(Turn::Last), 0);
     }
 
     #[tokio::test]
@@ -238,7 +272,7 @@ mod tests {
         limiter.reserve(95, Turn::Later, PATIENCE).await.ok().unwrap().settle(None);
         let waits = limiter.reserve(90, Turn::Later, PATIENCE);
         assert!(tokio::time::timeout(Duration::from_millis(5), waits).await.is_err());
-        assert_eq!(limiter.lock().before(Turn::Later), 0);
+        assert_eq!(limiter.lock().before(Turn::Last), 0);
     }
 
     #[tokio::test]
@@ -258,10 +292,16 @@ mod tests {
             order.lock().unwrap().push(name);
             reserved.settle(None);
         };
-        let (first, later) = (Turn::First, Turn::Later);
-        futures::join!(call("c", later), call("a", first), call("d", later), call("b", first));
-        assert_eq!(order.into_inner().unwrap(), ["a", "b", "c", "d"]);
-        assert_eq!(limiter.lock().before(Turn::Later), 0);
+        let (first, later, last) = (Turn::First, Turn::Later, Turn::Last);
+        futures::join!(
+            call("e", last),
+            call("c", later),
+            call("a", first),
+            call("d", later),
+            call("b", first)
+        );
+        assert_eq!(order.into_inner().unwrap(), ["a", "b", "c", "d", "e"]);
+        assert_eq!(limiter.lock().before(Turn::Last), 0);
     }
 
     #[tokio::test]
@@ -277,5 +317,22 @@ mod tests {
             limiter.reserve(10, Turn::First, short).await.ok().unwrap().settle(None);
         };
         futures::join!(line, ends);
+    }
+
+    #[tokio::test]
+    async fn a_long_line_of_the_last_holds_up_nobody_before_them() {
+        let limiter = small().await;
+        limiter.reserve(95, Turn::Later, PATIENCE).await.ok().unwrap().settle(None);
+        assert_eq!(limiter.line(), Duration::ZERO);
+        let line = join_all((0..40).map(|_| async {
+            limiter.reserve(10, Turn::Last, PATIENCE).await.ok().unwrap().settle(None);
+        }));
+        let short = Duration::from_millis(100);
+        let customer = async {
+            assert!(limiter.line() > short, "{:?}", limiter.line());
+            assert!(limiter.reserve(10, Turn::Last, short).await.is_err());
+            limiter.reserve(10, Turn::Later, short).await.ok().unwrap().settle(None);
+        };
+        futures::join!(line, customer);
     }
 }

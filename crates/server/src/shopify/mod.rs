@@ -88,6 +88,13 @@ pub struct Shopify {
     member_no: Source,
 }
 
+/// Points that hardly any act on an order costs less than.
+const CHEAPEST: u32 = 10;
+/// A line that everybody can live with.
+const SHORT_LINE: Duration = Duration::from_secs(1);
+/// How often the line is looked at.
+const LOOK: Duration = Duration::from_millis(25);
+
 impl Shopify {
     pub fn new(settings: Settings, client: HttpClient) -> Self {
         let admin = Arc::new(Admin::new(&settings, client));
@@ -108,6 +115,20 @@ impl Shopify {
 }
 
 impl Shopify {
+    /// Whoever does many things one after the other waits before each until those who wait for
+    /// points are served, and no longer than `most`. Where there are plenty it does not wait.
+    pub async fn room(&self, most: Duration) {
+        let limiter = self.admin.limiter();
+        let until = tokio::time::Instant::now() + most;
+        if limiter.scarcity() == 0.0 {
+            return;
+        }
+        tokio::time::sleep(limiter.restores(CHEAPEST)).await;
+        while limiter.line() > SHORT_LINE && tokio::time::Instant::now() < until {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// What waits to be written into metafields waits no longer.
     pub fn hurry(&self) {
         self.recorder.hurry();

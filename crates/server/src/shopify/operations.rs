@@ -97,7 +97,7 @@ macro_rules! operations {
 }
 
 operations! {
-    CancelProgress = "src/shopify/operations/cancel_progress.graphql" costs 2 Later;
+    CancelProgress = "src/shopify/operations/cancel_progress.graphql" costs 2 Last;
     CouponActivate = "src/shopify/operations/coupon_activate.graphql" costs 10 Later;
     CouponByCode = "src/shopify/operations/coupon_by_code.graphql" costs 2 Later;
     CouponCreate = "src/shopify/operations/coupon_create.graphql" costs 10 Later;
@@ -109,17 +109,17 @@ operations! {
     CouponsRead = "src/shopify/operations/coupons_read.graphql" costs 2 First;
     CouponsWrite = "src/shopify/operations/coupons_write.graphql" costs 10 First;
     CustomerAddress = "src/shopify/operations/customer_address.graphql" costs 2 Later;
-    CreditGive = "src/shopify/operations/credit_give.graphql" costs 10 Later;
-    CreditsRead = "src/shopify/operations/credits_read.graphql" costs 184 Later;
-    CreditsReverted = "src/shopify/operations/credits_reverted.graphql" costs 126 Later;
+    CreditGive = "src/shopify/operations/credit_give.graphql" costs 10 Last;
+    CreditsRead = "src/shopify/operations/credits_read.graphql" costs 184 Last;
+    CreditsReverted = "src/shopify/operations/credits_reverted.graphql" costs 126 Last;
     CustomerCredit = "src/shopify/operations/customer_credit.graphql" costs 11 Later;
     CustomerCard = "src/shopify/operations/customer_card.graphql" costs 4 Later;
-    DiscountsNewest = "src/shopify/operations/discounts_newest.graphql" costs 100 Later;
+    DiscountsNewest = "src/shopify/operations/discounts_newest.graphql" costs 100 Last;
     Installation = "src/shopify/operations/installation.graphql" costs 53 Later;
-    OrderCancel = "src/shopify/operations/order_cancel.graphql" costs 10 Later;
-    OrderProgress = "src/shopify/operations/order_progress.graphql" costs 1 Later;
-    OrderRead = "src/shopify/operations/order_read.graphql" costs 55 Later;
-    OrdersChanged = "src/shopify/operations/orders_changed.graphql" costs 50 Later;
+    OrderCancel = "src/shopify/operations/order_cancel.graphql" costs 10 Last;
+    OrderProgress = "src/shopify/operations/order_progress.graphql" costs 1 Last;
+    OrderRead = "src/shopify/operations/order_read.graphql" costs 55 Last;
+    OrdersChanged = "src/shopify/operations/orders_changed.graphql" costs 50 Last;
     WebhookSubscribe = "src/shopify/operations/webhook_subscribe.graphql" costs 10 Later;
 }
 
