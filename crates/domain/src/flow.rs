@@ -317,7 +317,9 @@ impl Flow {
                     Told::Confirming
                 }
                 placing::State::Recording { .. } | placing::State::Ended => Told::Done,
-                placing::State::Clearing { .. } | placing::State::Failed { .. } => Told::Failed,
+                placing::State::Telling { .. }
+                | placing::State::Clearing { .. }
+                | placing::State::Failed { .. } => Told::Failed,
             },
         }
     }

@@ -10,7 +10,10 @@
 //!   Reviving ◀───────────┴──────surely──────┘  │  ▼                  │
 //!      │  the coupons killed so far        Confirming ──applied──────┤
 //!      ▼                             ruled out │ (a person)          │
-//!    Failed ◀── Clearing                    InReview ────────────────┘
+//!   Telling                                 InReview ────────────────┘
+//!      │  the metafield, of a coupon that another order used
+//!      ▼
+//!    Failed ◀── Clearing
 //! ```
 //!
 //! **Order.** A coupon is dead at Shopify, and known as unused after that, before the order counts
@@ -119,6 +122,16 @@ pub enum State {
         maybe: bool,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         stray: Option<At>,
+        /// The coupon that another order has used.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        used: Option<usize>,
+    },
+    /// Nothing comes of it; the metafield is being told that another order used this coupon.
+    Telling {
+        problem: Problem,
+        used: usize,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stray: Option<At>,
     },
     /// Nothing was changed; the coupons are busy until nothing can land any more.
     Clearing { problem: Problem, until: At },
@@ -167,6 +180,7 @@ impl Placing {
             State::Killing { dead, .. } | State::Checking { dead, .. } => *dead,
             State::Reviving { dead, .. } => dead.checked_sub(1)?,
             State::Recording { recorded } => *recorded,
+            State::Telling { used, .. } => *used,
             State::Spending { .. }
             | State::Confirming { .. }
             | State::InReview { .. }
@@ -194,7 +208,7 @@ impl Placing {
                 of_coupon(&|node| Effect::Reactivate { node, maybe: *maybe })
             }
             State::Clearing { until, .. } => Pending::Timer(*until),
-            State::Recording { .. } => of_coupon(&|_| Effect::Record),
+            State::Recording { .. } | State::Telling { .. } => of_coupon(&|_| Effect::Record),
             State::Ended | State::Failed { .. } => Pending::Nothing,
         }
     }
@@ -204,11 +218,15 @@ impl Placing {
         matches!(self.state, State::Recording { .. } | State::Ended)
     }
 
-    /// What the metafield is to say of the coupon under way, once the order counts.
+    /// What the metafield is to say of the coupon under way, once it is used: here or elsewhere.
     pub fn entry(&self) -> Option<Entry> {
-        let State::Recording { .. } = &self.state else { return None };
+        let ended_at = match &self.state {
+            State::Recording { .. } => Some(self.terms.placed_at),
+            State::Telling { .. } => Some(self.terms.at),
+            _ => return None,
+        };
         let coupon = self.coupon()?.clone();
-        Some(Entry { coupon, status: Status::Used, ended_at: Some(self.terms.placed_at) })
+        Some(Entry { coupon, status: Status::Used, ended_at })
     }
 
     /// The spending of the credit.
@@ -232,6 +250,7 @@ impl Placing {
             State::Confirming { .. } => "confirming",
             State::InReview { .. } => "in_review",
             State::Reviving { .. } => "reviving",
+            State::Telling { .. } => "telling",
             State::Clearing { .. } => "clearing",
             State::Recording { .. } => "recording",
             State::Ended => "ended",
@@ -259,6 +278,7 @@ impl Placing {
                 _ => None,
             },
             State::Reviving { .. } => self.reviving(input, now),
+            State::Telling { problem, stray, .. } => self.telling(*problem, *stray, input),
             State::Clearing { problem, .. } => match input {
                 Input::Due => Some(to(State::Failed { problem: *problem }, "cleared", vec![])),
                 _ => None,
@@ -281,6 +301,7 @@ impl Placing {
             | State::Confirming { stray, .. }
             | State::InReview { stray, .. } => *stray,
             State::Reviving { .. }
+            | State::Telling { .. }
             | State::Clearing { .. }
             | State::Recording { .. }
             | State::Ended
@@ -298,7 +319,7 @@ impl Placing {
         let reason = Reason::CouponWillNotDie;
         let spared = |problem| {
             let freed = vec![Fact::CouponFreed { coupon: dead }, Fact::Alert(reason)];
-            Some(self.undo(dead, problem, "kill_refused", freed))
+            Some(self.undo((dead, None), problem, "kill_refused", freed))
         };
         Some(match input {
             Input::Done => {
@@ -340,7 +361,8 @@ impl Placing {
             Input::Used { order } => {
                 let mut facts = closed(told, reason);
                 facts.push(Fact::CouponUsed { coupon: dead, order: order.clone() });
-                self.undo(dead, Problem::CouponAlreadyUsed, "used_meanwhile", facts)
+                let problem = Problem::CouponAlreadyUsed;
+                self.undo((dead, Some(dead)), problem, "used_meanwhile", facts)
             }
             Input::Stubborn => {
                 let next = State::Checking { dead, told: true, stray };
@@ -391,14 +413,14 @@ impl Placing {
     }
 
     fn undone(&self, problem: Problem, event: &'static str, facts: Vec<Fact>) -> Next {
-        self.undo(self.terms.coupons.len(), problem, event, facts)
+        self.undo((self.terms.coupons.len(), None), problem, event, facts)
     }
 
     /// Nothing comes of it. The coupon after the first `dead` has its fact already; those that
-    /// come after it were never touched.
+    /// come after it were never touched. `used`: by another order.
     fn undo(
         &self,
-        dead: usize,
+        (dead, used): (usize, Option<usize>),
         problem: Problem,
         event: &'static str,
         mut facts: Vec<Fact>,
@@ -406,14 +428,15 @@ impl Placing {
         let untouched = dead + 1..self.terms.coupons.len();
         facts.extend(untouched.map(|coupon| Fact::CouponFreed { coupon }));
         if dead > 0 {
-            return to(reviving(dead, problem, self.stray(), None), event, facts);
+            let next = reviving((dead, used), problem, self.stray(), None);
+            return to(next, event, facts);
         }
-        self.failed(problem, None, event, facts)
+        self.failed((problem, used), None, event, facts)
     }
 
     fn failed(
         &self,
-        problem: Problem,
+        (problem, used): (Problem, Option<usize>),
         stray: Option<At>,
         event: &'static str,
         mut facts: Vec<Fact>,
@@ -422,20 +445,25 @@ impl Placing {
         if problem.may_be_tried_again() {
             facts.push(Fact::KeyReleased);
         }
-        let next = match stray {
-            Some(until) => State::Clearing { problem, until },
-            None => State::Failed { problem },
+        let next = match used {
+            Some(used) => State::Telling { problem, used, stray },
+            None => cleared(problem, stray),
         };
         to(next, event, facts)
     }
 
+    fn telling(&self, problem: Problem, stray: Option<At>, input: &Input) -> Option<Next> {
+        let (event, facts) = told_metafield(input)?;
+        Some(to(cleared(problem, stray), event, facts))
+    }
+
     fn reviving(&self, input: &Input, now: At) -> Option<Next> {
-        let State::Reviving { dead, problem, told, after, maybe, stray } = self.state else {
+        let State::Reviving { dead, problem, told, after, maybe, stray, used } = self.state else {
             return None;
         };
         let reason = Reason::CouponWillNotReturn;
         let again =
-            |told, maybe| State::Reviving { dead, problem, told, after: None, maybe, stray };
+            |told, maybe| State::Reviving { dead, problem, told, after: None, maybe, stray, used };
         if after.is_some() {
             return (*input == Input::Due).then(|| to(again(told, maybe), "cleared", vec![]));
         }
@@ -446,9 +474,9 @@ impl Placing {
                 let dead = dead.checked_sub(1)?;
                 facts.push(Fact::CouponFreed { coupon: dead });
                 if dead > 0 {
-                    to(reviving(dead, problem, None, stray), "revived", facts)
+                    to(reviving((dead, used), problem, None, stray), "revived", facts)
                 } else {
-                    self.failed(problem, stray, "revived", facts)
+                    self.failed((problem, used), stray, "revived", facts)
                 }
             }
             Input::Unclear if !maybe => to(again(told, true), "revival_unclear", vec![]),
@@ -458,13 +486,7 @@ impl Placing {
     }
 
     fn recording(&self, recorded: usize, input: &Input) -> Option<Next> {
-        let (event, facts) = match input {
-            Input::Done => ("recorded", vec![]),
-            Input::Refused(_) | Input::GaveUp { .. } => {
-                ("not_recorded", review(Reason::NotRecorded))
-            }
-            _ => return None,
-        };
+        let (event, facts) = told_metafield(input)?;
         let recorded = recorded + 1;
         let next = if recorded < self.terms.coupons.len() {
             State::Recording { recorded }
@@ -479,9 +501,32 @@ const fn killing(dead: usize, stray: Option<At>) -> State {
     State::Killing { dead, maybe: false, told: false, stray }
 }
 
+/// What came of telling the metafield.
+fn told_metafield(input: &Input) -> Option<(&'static str, Vec<Fact>)> {
+    match input {
+        Input::Done => Some(("recorded", vec![])),
+        Input::Refused(_) | Input::GaveUp { .. } => {
+            Some(("not_recorded", review(Reason::NotRecorded)))
+        }
+        _ => None,
+    }
+}
+
+const fn cleared(problem: Problem, stray: Option<At>) -> State {
+    match stray {
+        Some(until) => State::Clearing { problem, until },
+        None => State::Failed { problem },
+    }
+}
+
 /// Not before nothing can land any more that would deactivate them again.
-const fn reviving(dead: usize, problem: Problem, after: Option<At>, stray: Option<At>) -> State {
-    State::Reviving { dead, problem, told: false, after, maybe: false, stray }
+const fn reviving(
+    (dead, used): (usize, Option<usize>),
+    problem: Problem,
+    after: Option<At>,
+    stray: Option<At>,
+) -> State {
+    State::Reviving { dead, problem, told: false, after, maybe: false, stray, used }
 }
 
 const fn problem(refusal: &Refusal) -> Problem {

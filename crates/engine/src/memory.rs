@@ -221,10 +221,17 @@ impl Books {
         let Some(coupon) = self.coupons.get_mut(&key) else {
             return Some(Begun::Refused(Problem::CouponBusy));
         };
-        if !from.contains(&coupon.status) {
-            return Some(Begun::Refused(coupon.status.objection()));
-        }
         let busy = |id: FlowId| self.flows.get(&id).is_some_and(|row| row.due_at.is_some());
+        if !from.contains(&coupon.status) {
+            // Used by an order that may still come to nothing, or so.
+            let placing = |id| self.flows.get(&id).is_some_and(|row| row.flow.placing().is_some());
+            let placed = coupon.act.filter(|act| placing(*act));
+            let undecided = coupon.status == Status::Used && placed.is_some_and(busy);
+            return Some(Begun::Refused(match undecided {
+                true => Problem::CouponBusy,
+                false => coupon.status.objection(),
+            }));
+        }
         if busy(coupon.flow) || coupon.act.is_some_and(busy) {
             return Some(Begun::Refused(Problem::CouponBusy));
         }
@@ -334,13 +341,23 @@ impl Books {
             }
         };
         match fact {
+            // Where an order was heard of meanwhile, whoever heard of it comes again.
             Fact::CouponFreed { coupon } => change(*coupon, &|of| of.status = Status::Active),
             Fact::CouponUsed { coupon, order } => {
                 change(*coupon, &|of| of.used_in = Some(order.clone().unwrap_or_default()));
             }
             Fact::OrderPlaced => {
+                let placed = terms.order.to_string();
                 for place in 0..terms.coupons.len() {
-                    change(place, &|of| of.used_in = Some(terms.order.to_string()));
+                    change(place, &|of| {
+                        of.used_in.get_or_insert_with(|| placed.clone());
+                    });
+                }
+                let key = |of: &domain::Coupon| (terms.shop.clone(), of.terms.code.clone());
+                let used = terms.coupons.iter().filter_map(|of| self.coupons.get(&key(of)));
+                // An order of Shopify's was heard of after the coupon had died.
+                if used.into_iter().any(|of| of.used_in.as_ref() != Some(&placed)) {
+                    self.reviews.insert((flow, Reason::UsedTwice), true);
                 }
                 self.orders.insert(order, (flow, true));
             }

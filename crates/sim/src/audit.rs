@@ -5,6 +5,7 @@ mod coupons;
 mod ended;
 mod flows;
 mod orders;
+mod own_orders;
 mod replacements;
 
 use crate::diary::{Deed, Entry, Word};
@@ -59,6 +60,8 @@ struct Wish {
     replaced: u32,
     /// The cancelled order behind it.
     of_order: u64,
+    /// The order of another channel that counts with it.
+    counted_in: Option<u64>,
     should_say: Option<&'static str>,
     says: Option<&'static str>,
     held: bool,
@@ -67,15 +70,34 @@ struct Wish {
 #[derive(Debug)]
 struct Flow {
     code: String,
-    /// `None`: the conversion itself, or an order's reversal.
+    /// `None`: the conversion itself, or about an order.
     deed: Option<Deed>,
     reverts: Option<orders::Reverting>,
+    own: Option<own_orders::OwnAct>,
     word: Word,
     parked: bool,
     version: i64,
     epoch: i64,
     reviews: BTreeMap<&'static str, bool>,
     lived: bool,
+}
+
+impl Flow {
+    /// As it begins.
+    const fn of(code: String) -> Self {
+        Self {
+            code,
+            deed: None,
+            reverts: None,
+            own: None,
+            word: Word::Processing,
+            parked: false,
+            version: 1,
+            epoch: 1,
+            reviews: BTreeMap::new(),
+            lived: false,
+        }
+    }
 }
 
 /// Reads the diary.
@@ -93,6 +115,8 @@ pub struct Auditor {
     till: BTreeMap<String, i64>,
     strangers: BTreeSet<String>,
     orders: BTreeMap<u64, orders::Order>,
+    own: BTreeMap<u64, own_orders::Own>,
+    own_balances: BTreeMap<u64, i64>,
 }
 
 impl Wish {
@@ -116,6 +140,8 @@ impl Auditor {
             till: BTreeMap::new(),
             strangers: BTreeSet::new(),
             orders: BTreeMap::new(),
+            own: BTreeMap::new(),
+            own_balances: BTreeMap::new(),
         }
     }
 
@@ -165,6 +191,10 @@ impl Auditor {
             | Entry::Credited { .. }
             | Entry::Reverting { .. } => self.read_of_order(entry),
             Entry::Replacing { .. } => self.replacing(entry),
+            Entry::Placing { .. }
+            | Entry::Counted { .. }
+            | Entry::OwnReverting { .. }
+            | Entry::OwnCredit { .. } => self.read_of_own(entry),
             Entry::Ledger { reference, points } => self.ledger(reference, *points),
             Entry::Review { flow, reason, open } => {
                 self.flow(*flow)?.reviews.insert(reason, *open);

@@ -21,6 +21,8 @@ pub enum Noted {
     Used,
     /// Its points are back or on their way: a review of its conversion is open.
     AfterCancel,
+    /// An order of another channel has it: a review of its conversion is open.
+    Twice,
     /// It cannot have been ours.
     Other,
 }
@@ -149,8 +151,14 @@ impl Backend for InMemory {
         let Some(coupon) = books.coupons.get_mut(&(shop.clone(), code.clone())) else {
             return Ok(Noted::Other);
         };
-        if coupon.used_in.is_some() {
-            return Ok(Noted::Used);
+        match coupon.used_in.as_deref() {
+            None => {}
+            Some(known) if known == order || known.is_empty() => return Ok(Noted::Used),
+            Some(_) => {
+                let flow = coupon.flow;
+                books.reviews.insert((flow, Reason::UsedTwice), true);
+                return Ok(Noted::Twice);
+            }
         }
         coupon.used_in = Some(order.to_owned());
         if matches!(coupon.status, Status::Cancelling | Status::Cancelled) {

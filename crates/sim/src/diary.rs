@@ -153,6 +153,35 @@ pub enum Entry {
         points: i64,
         ends_at: i64,
     },
+    /// Kaeru accepted an order of another channel: its coupons, and store credit that pays for it.
+    Placing {
+        order: u64,
+        flow: u128,
+        customer: u64,
+        codes: Vec<String>,
+        credit: i64,
+    },
+    /// From now on it counts.
+    Counted {
+        order: u64,
+    },
+    /// Kaeru accepted to give such an order's things back.
+    OwnReverting {
+        order: u64,
+        flow: u128,
+        codes: Vec<String>,
+        credit: i64,
+        cancels: bool,
+    },
+    /// The book of store credit that Kaeru holds: a movement, the balance after it, and what all
+    /// lots hold.
+    OwnCredit {
+        reference: String,
+        customer: u64,
+        minor: i64,
+        balance: i64,
+        lots: i64,
+    },
     /// A line in Kaeru's own ledger.
     Ledger {
         reference: String,
@@ -245,6 +274,17 @@ impl fmt::Display for Entry {
             }
             Entry::Replacing { order, flow, old, new, .. } => {
                 write!(f, "flow {flow} makes {new} in the place of {old} of order {order}")
+            }
+            Entry::Placing { order, flow, codes, credit, .. } => {
+                write!(f, "flow {flow} places order {order} with {codes:?} and {credit} credit")
+            }
+            Entry::Counted { order } => write!(f, "order {order} counts"),
+            Entry::OwnReverting { order, flow, codes, credit, cancels } => {
+                let cancels = if *cancels { "cancels, " } else { "" };
+                write!(f, "flow {flow} {cancels}gives order {order} back: {codes:?}, {credit}")
+            }
+            Entry::OwnCredit { reference, customer, minor, balance, .. } => {
+                write!(f, "own credit: {reference} {minor:+} for {customer}, now {balance}")
             }
             Entry::Ledger { reference, points } => write!(f, "ledger: {reference} {points:+}"),
             Entry::Review { flow, reason, open: true } => write!(f, "flow {flow} review {reason}"),

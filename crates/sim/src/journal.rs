@@ -8,7 +8,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use domain::{
-    At, Code, Coupon, CustomerId, Fact, Flow, FlowId, Pending, Reversal, ShopId, ending,
+    At, Code, Coupon, CustomerId, Fact, Flow, FlowId, Pending, Placing, Reversal, ShopId, ending,
     flow::Told, hold, reversal::Item,
 };
 use engine::store::{Begun, Commit, Committed, Request, Row, Start, Store, StoreError};
@@ -45,6 +45,9 @@ pub struct Picture {
     pub conversions: BTreeMap<Code, FlowId>,
     /// Coupons whose use is written down.
     pub used: BTreeSet<Code>,
+    /// Orders of other channels that count, and those that are cancelled.
+    pub counted: BTreeSet<u64>,
+    pub cancelled: BTreeSet<u64>,
 }
 
 impl Picture {
@@ -93,6 +96,38 @@ fn reference(flow: &Flow) -> Option<String> {
         flow => flow.order().map(|order| order.reference),
     };
     reference.map(|reference| reference.to_string())
+}
+
+fn order_number(flow: &Flow) -> u64 {
+    flow.order_id().and_then(|order| order.as_str().parse().ok()).unwrap_or(0)
+}
+
+fn placing(flow: u128, of: &Placing) -> Entry {
+    let Placing { terms, .. } = of;
+    Entry::Placing {
+        order: terms.order.as_str().parse().unwrap_or(0),
+        flow,
+        customer: terms.customer.0,
+        codes: terms.coupons.iter().map(|coupon| coupon.terms.code.to_string()).collect(),
+        credit: terms.credit.map_or(0, |credit| credit.minor),
+    }
+}
+
+fn own_reverting(flow: u128, of: &Reversal) -> Entry {
+    let (mut codes, mut credit) = (vec![], 0);
+    for item in &of.terms.items {
+        match item {
+            Item::Points { code, .. } => codes.push(code.to_string()),
+            Item::OwnCredit { amount, .. } => credit = amount.minor,
+            Item::Credit { .. }
+            | Item::Earned { .. }
+            | Item::Replacement { .. }
+            | Item::PointsAgain { .. }
+            | Item::CreditAgain { .. } => {}
+        }
+    }
+    let order = of.terms.order.as_str().parse().unwrap_or(0);
+    Entry::OwnReverting { order, flow, codes, credit, cancels: of.cancels_here() }
 }
 
 fn reverting(flow: u128, of: &Reversal) -> Entry {
@@ -157,8 +192,11 @@ impl Journal {
         for entry in row.flow.reversal().into_iter().flat_map(|of| replacing(flow, of)) {
             self.shared.note(entry);
         }
+        let own = self.picture().counted.contains(&order_number(&row.flow));
         self.shared.note(match (deed(&row.flow), row.flow.reversal()) {
+            (_, Some(reversal)) if own => own_reverting(flow, reversal),
             (_, Some(reversal)) => reverting(flow, reversal),
+            (None, None) if let Some(of) = row.flow.placing() => placing(flow, of),
             (None, None) => Entry::Begun { code, flow },
             (Some(deed), None) => Entry::Acted { code, flow, deed },
         });
@@ -202,6 +240,16 @@ impl Journal {
                     self.shared.note(Entry::Review { flow, reason, open: false });
                 }
                 Fact::ReplacementBegun { item } => self.replacement_began(commit, *item),
+                Fact::OrderPlaced => {
+                    let order = order_number(&row.flow);
+                    self.picture().counted.insert(order);
+                    self.shared.note(Entry::Counted { order });
+                }
+                Fact::OrderCancelled if row.flow.reversal().is_some_and(Reversal::cancels_here) => {
+                    let order = order_number(&row.flow);
+                    self.picture().cancelled.insert(order);
+                    self.shared.note(Entry::OrderCancelled { order });
+                }
                 Fact::Issued { node } => {
                     let terms = row.flow.terms().cloned();
                     let coupon = terms.map(|terms| Coupon { terms, node: *node });
@@ -227,6 +275,20 @@ impl Journal {
         let seen = Seen { due_at, life, version, word, parked, reference, takes };
         picture.conversions.insert(terms.code.clone(), *flow);
         picture.flows.insert(*flow, seen);
+    }
+
+    /// An order counts: where another is known to have used a coupon of its, the store has opened
+    /// a review.
+    async fn used_twice(&self, row: &Row) -> Result<(), StoreError> {
+        let Some(Placing { terms, .. }) = row.flow.placing() else { return Ok(()) };
+        for coupon in &terms.coupons {
+            let used = self.inner.use_of(&terms.shop, &coupon.terms.code).await?;
+            if used.is_some_and(|order| order != terms.order.as_str()) {
+                let (flow, reason) = (number(row.id), "used_twice");
+                self.shared.note(Entry::Review { flow, reason, open: true });
+            }
+        }
+        Ok(())
     }
 
     /// What people could see of the row from now on.
@@ -301,6 +363,9 @@ impl Store for Journal {
         let committed = self.inner.commit(commit).await?;
         if committed == Committed::Yes {
             self.written(commit);
+            if commit.facts.contains(&Fact::OrderPlaced) {
+                self.used_twice(&commit.row).await?;
+            }
         }
         self.answer(fate, committed).await
     }

@@ -10,6 +10,7 @@ mod chance;
 mod diary;
 mod journal;
 pub mod mutants;
+mod own_orders;
 mod people;
 mod run;
 mod script;

@@ -3,6 +3,7 @@
 
 mod hunt;
 mod orders;
+mod own_orders;
 mod ports;
 mod store;
 
@@ -138,6 +139,18 @@ mutants! {
     ReplacementReadAsRefused,
     /// the same is answered by creating another one
     ReplacedTwice,
+    /// an order of another channel counts before its coupons are dead
+    OwnOrderCountsFirst,
+    /// a refused order of another channel leaves its coupons dead
+    OwnOrderLeavesDead,
+    /// whether an order used a coupon before is not asked for an order of another channel
+    OwnOrderNotAsked,
+    /// an unknown outcome of a spending of Kaeru's own credit is answered by spending it again
+    OwnCreditSpentAgain,
+    /// an unknown outcome of such a spending is read as refused
+    OwnCreditUnknownReadAsRefused,
+    /// an unknown outcome of such a spending is read as done
+    OwnCreditUnknownReadAsDone,
 }
 
 impl Mutant {
@@ -173,12 +186,14 @@ pub(crate) fn below(mutant: Mutant, store: Arc<dyn Store>) -> Arc<dyn Store> {
 }
 
 pub(crate) fn peers(mutant: Mutant, world: &Arc<World>) -> Peers {
-    if ports::is_here(mutant) || orders::is_here(mutant) {
+    let credits = Some(own_orders::clerk(mutant, world));
+    let of_coupons = ports::is_here(mutant) || own_orders::is_of_coupons(mutant);
+    if of_coupons || orders::is_here(mutant) {
         let wrong = Arc::new(ports::Wrong::new(Arc::clone(world), mutant));
         let (points, coupons) = (Arc::clone(&wrong) as _, Arc::clone(&wrong) as _);
-        Peers { points, coupons, orders: wrong, credits: None }
+        Peers { points, coupons, orders: wrong, credits }
     } else {
         let (points, coupons) = (Arc::clone(world) as _, Arc::clone(world) as _);
-        Peers { points, coupons, orders: Arc::clone(world) as _, credits: None }
+        Peers { points, coupons, orders: Arc::clone(world) as _, credits }
     }
 }

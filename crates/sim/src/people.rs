@@ -8,6 +8,7 @@ use crate::{
     diary::Entry,
     journal::Picture,
     mutants::Mutant,
+    own_orders::OwnOrder,
     shared::{Death, Shared},
     swarm::Write,
     world::World,
@@ -55,6 +56,7 @@ pub struct Office {
     /// Uses that Kaeru has not acknowledged yet, and when each is sent next.
     pub deliveries: Mutex<Vec<(Delivery, At)>>,
     pub orders: Mutex<Vec<Placed>>,
+    pub own_orders: Mutex<Vec<OwnOrder>>,
     mutant: Mutant,
 }
 
@@ -110,11 +112,11 @@ fn points(count: i64) -> Points {
     Points::new(count).unwrap_or(Points::ZERO)
 }
 
-fn shop() -> ShopId {
+pub(crate) fn shop() -> ShopId {
     ShopId::from("main")
 }
 
-fn staff() -> Actor {
+pub(crate) fn staff() -> Actor {
     Actor::Staff { id: 1, name: "Sato".to_owned() }
 }
 
@@ -128,8 +130,23 @@ impl Office {
         mutant: Mutant,
     ) -> Self {
         let (flows, codes, deliveries) = (AtomicU64::new(1), AtomicU64::new(1), Mutex::default());
-        let orders = Mutex::default();
-        Self { shared, world, backend, picture, valid, flows, codes, deliveries, orders, mutant }
+        Self {
+            shared,
+            world,
+            backend,
+            picture,
+            valid,
+            flows,
+            codes,
+            deliveries,
+            orders: Mutex::default(),
+            own_orders: Mutex::default(),
+            mutant,
+        }
+    }
+
+    pub const fn mutant(&self) -> Mutant {
+        self.mutant
     }
 
     pub fn picture(&self) -> MutexGuard<'_, Picture> {
@@ -184,7 +201,7 @@ impl Desk {
         self.engine.clock.now()
     }
 
-    async fn drive(&self, row: Row, fresh: bool) {
+    pub(crate) async fn drive(&self, row: Row, fresh: bool) {
         let id = row.id.0.as_u128();
         match self.engine.drive(row, fresh).await {
             // Somebody else goes on, or whoever claims it next.
@@ -195,7 +212,7 @@ impl Desk {
         }
     }
 
-    fn start(&self, flow: Flow, request: Option<Request>, guard: Guard) -> Start {
+    pub(crate) fn start(&self, flow: Flow, request: Option<Request>, guard: Guard) -> Start {
         let now = self.now();
         let (id, lease_until) = (self.office.flow_id(), now.plus(LEASE));
         Start { id, flow, request, guard, now, lease_until }
@@ -263,8 +280,13 @@ impl Desk {
         let Ok(noted) = noted else { return };
         office.shared.note(Entry::Heard { code: terms.code.to_string() });
         let conversion = office.picture().conversions.get(&terms.code).copied();
-        if let (Noted::AfterCancel, Some(flow)) = (noted, conversion) {
-            let (flow, reason) = (flow.0.as_u128(), "used_after_cancel");
+        let review = match noted {
+            Noted::AfterCancel => Some("used_after_cancel"),
+            Noted::Twice => Some("used_twice"),
+            Noted::Used | Noted::Other => None,
+        };
+        if let Some((reason, flow)) = review.zip(conversion) {
+            let flow = flow.0.as_u128();
             office.shared.note(Entry::Review { flow, reason, open: true });
         }
         office.shared.die(death, Death::After).await;

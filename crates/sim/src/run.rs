@@ -2,6 +2,7 @@
 //! the demand that everything ends.
 
 mod chaos;
+mod own_orders;
 
 use crate::{
     audit::{Auditor, Breach},
@@ -181,6 +182,7 @@ impl Run {
 
     /// The whole of a random run.
     pub(crate) fn all(mut self) -> Result<Report, Failure> {
+        self.grant_credit();
         if self.shared.swarm.begins_later {
             self.earlier_days()?;
         }

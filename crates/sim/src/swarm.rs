@@ -93,6 +93,9 @@ pub struct Swarm {
     pub acts: u64,
     pub reversals: u64,
     pub refunds: u64,
+    /// Orders of other channels placed, cancelled and given back.
+    pub places: u64,
+    pub own_reversals: u64,
 }
 
 impl Swarm {
@@ -143,6 +146,8 @@ impl Swarm {
             acts: often(5, &[1, 3]),
             reversals: often(6, &[1, 4]),
             refunds: often(6, &[1, 3]),
+            places: often(8, &[1, 3]),
+            own_reversals: often(8, &[1, 3]),
         }
     }
 

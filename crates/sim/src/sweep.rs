@@ -7,6 +7,7 @@ use crate::{
     backend::InMemory,
     chance::Chance,
     mutants::Mutant,
+    own_orders::OwnOrder,
     people::{Do, Wish},
     run::{Run, Setup},
     script::{Fault, Script, Where},
@@ -35,10 +36,16 @@ pub enum Kind {
     Reversal,
     /// The same, with a new coupon instead of the points.
     Replacement,
+    /// An order of another channel, with a coupon and store credit that Kaeru holds.
+    Placing,
+    /// The same with more credit than there is.
+    PlacingRefused,
+    /// Such an order is cancelled, and everything comes back.
+    OwnReversal,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 11] = [
+    pub const ALL: [Kind; 14] = [
         Kind::Conversion,
         Kind::ConversionWithCheck,
         Kind::Cancellation,
@@ -50,6 +57,9 @@ impl Kind {
         Kind::Expiry,
         Kind::Reversal,
         Kind::Replacement,
+        Kind::Placing,
+        Kind::PlacingRefused,
+        Kind::OwnReversal,
     ];
 }
 
@@ -119,6 +129,7 @@ fn one(
     let setup = Setup { mutant: Mutant::None, backend, trace };
     let script = Script::new(faults);
     let mut run = Run::new(setup, Chance::new(1), Swarm::calm(), recovery, Some(script));
+    run.grant_credit();
     let remembered = (kind == Kind::ConversionWithCheck).then_some(1_000);
     let wish = Wish { key: 0, customer: 1, points: 500, remembered, taken: false };
     if matches!(kind, Kind::Conversion | Kind::ConversionWithCheck) {
@@ -137,6 +148,12 @@ fn one(
     Ok(run.calls())
 }
 
+/// Its credit comes from two lots.
+fn own_order(coupon: domain::Coupon, credit: i64) -> OwnOrder {
+    let customer = coupon.terms.customer.0;
+    OwnOrder { order: 1_000_000, customer, coupons: vec![coupon], credit }
+}
+
 fn coupon(run: &Run) -> Option<domain::Coupon> {
     run.office.picture().issued.first().cloned()
 }
@@ -151,6 +168,10 @@ fn prepare(run: &mut Run, kind: Kind) -> Result<(), Failure> {
     let returns = matches!(kind, Kind::Reversal | Kind::Replacement);
     if let Some(coupon) = coupon(run).filter(|_| returns) {
         run.redeem(&coupon);
+        run.calm_down()?;
+    }
+    if let Some(coupon) = coupon(run).filter(|_| kind == Kind::OwnReversal) {
+        run.place_this(&own_order(coupon, 500), 1);
         run.calm_down()?;
     }
     if kind == Kind::Expiry {
@@ -171,6 +192,9 @@ fn suffer(run: &mut Run, kind: Kind) {
         Kind::Use => return run.redeem(&coupon),
         Kind::Reversal => return run.revert(false),
         Kind::Replacement => return run.revert(true),
+        Kind::Placing => return run.place_this(&own_order(coupon, 500), 1),
+        Kind::PlacingRefused => return run.place_this(&own_order(coupon, 5_000), 1),
+        Kind::OwnReversal => return run.give_back_this(&own_order(coupon, 500), true, 1),
         Kind::Expiry => Do::Expire,
     };
     run.do_to(coupon, what, Some("act"));

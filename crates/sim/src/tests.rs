@@ -5,6 +5,7 @@ use crate::{
     backend::InMemory,
     chance::Chance,
     mutants::{Mutant, hunt},
+    own_orders::OwnOrder,
     people::{Do, Wish},
     run::{Run, Setup},
     run_with,
@@ -182,6 +183,22 @@ fn a_flow_that_was_taken_for_nothing_is_let_go() {
     run.do_to(coupon, Do::Hold, None);
     run.calm_down().unwrap();
     assert_eq!(run.finish().done, 2, "the coupon is free for another act");
+}
+
+/// Found by seed 99: an order of another channel took a coupon that an order of Shopify's had used.
+/// The news came while it was taken, and later nobody told the metafield.
+#[test]
+fn a_coupon_used_while_another_order_takes_it_is_told_as_used() {
+    let till = Recovery::LookUp { horizon: HORIZON };
+    let mut run = calm(till, &[]);
+    run.press(WISH);
+    run.calm_down().unwrap();
+    let coupon = run.office.picture().issued[0].clone();
+    run.redeem(&coupon);
+    let own = OwnOrder { order: 1_000_000, customer: 1, coupons: vec![coupon], credit: 0 };
+    run.place_this(&own, 1);
+    run.calm_down().unwrap();
+    assert_eq!(run.finish().failed, 1, "the order of the other channel");
 }
 
 async fn seize(desk: &crate::people::Desk, id: domain::FlowId) -> bool {

@@ -89,7 +89,7 @@ fn an_order_counts_once_its_coupons_are_dead_and_its_credit_is_spent() {
             "the second was used elsewhere: the first comes back",
             2,
             0,
-            vec![done(), done(), done(), used(), done()],
+            vec![done(), done(), done(), used(), done(), done()],
             "failed",
             vec![other, free(0), dropped.clone()],
         ),
@@ -117,6 +117,24 @@ fn no_coupon_is_counted_before_it_is_dead_and_checked() {
     let maybe = State::Killing { dead: 0, maybe: true, told: false, stray: None };
     let flow = Placing { state: maybe, ..placing(1, 0) };
     assert!(flow.step(&waits(), At(3)).is_err());
+}
+
+/// The metafield hears of a coupon that another order used: nobody else tells it, for the coupon
+/// was taken when the news came.
+#[test]
+fn a_coupon_used_elsewhere_is_told_as_used() {
+    let mut flow = placing(2, 0);
+    for input in [Input::Done, Input::Done, Input::Done, used()] {
+        flow.state = flow.step(&input, At(3)).unwrap().next;
+    }
+    assert_eq!((flow.state_name(), flow.entry()), ("reviving", None));
+    flow.state = flow.step(&Input::Done, At(3)).unwrap().next;
+    assert_eq!(flow.state_name(), "telling");
+    let entry = flow.entry().unwrap();
+    assert_eq!((entry.coupon, entry.status), (flow.terms.coupons[1].clone(), Status::Used));
+    let gave_up = flow.step(&Input::GaveUp { maybe: true }, At(3)).unwrap();
+    assert_eq!(gave_up.facts, review(Reason::NotRecorded));
+    assert_eq!(gave_up.next, State::Failed { problem: Problem::CouponAlreadyUsed });
 }
 
 /// What was not answered may land later: the opposite waits for that.
@@ -159,8 +177,9 @@ fn every_state_reads_back() {
         State::Spending { sent: At(5), stray: None },
         State::Confirming { doubt, stray: Some(At(9)) },
         State::InReview { reason: Reason::LookUpDown, stray: None },
-        reviving(1, Problem::CouponAlreadyUsed, None, None),
-        reviving(1, Problem::CouponAlreadyUsed, Some(At(8)), Some(At(9))),
+        reviving((1, None), Problem::CouponAlreadyUsed, None, None),
+        reviving((1, Some(1)), Problem::CouponAlreadyUsed, Some(At(8)), Some(At(9))),
+        State::Telling { problem: Problem::CouponAlreadyUsed, used: 1, stray: Some(At(9)) },
         State::Clearing { problem: Problem::CouponAlreadyUsed, until: At(9) },
         State::Recording { recorded: 0 },
         State::Ended,

@@ -377,6 +377,12 @@ pub async fn take_coupon<T: Tx>(
     let status = found.map(|line| line.text(0).map(Status::parse)).transpose()?.flatten();
     let status = match status {
         Some(status) if from.contains(&status) => status,
+        // Used by an order that may still come to nothing, or so.
+        Some(Status::Used)
+            if tx.row(sql::COUPON_ACTED_ON, &values![shop, code]).await?.is_some() =>
+        {
+            return Ok(Some(Begun::Refused(Problem::CouponBusy)));
+        }
         Some(status) => return Ok(Some(Begun::Refused(status.objection()))),
         None => return Ok(Some(Begun::Refused(Problem::CouponBusy))),
     };

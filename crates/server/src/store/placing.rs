@@ -19,9 +19,8 @@ const ORDER_DROP: &str =
     "DELETE FROM orders WHERE shop = ?1 AND id = ?2 AND channel <> 'shopify' AND busy = 1";
 const COUPON_KEEP: &str = "INSERT INTO order_coupon (shop, order_id, code, points) \
     VALUES (?1, ?2, ?3, ?4)";
-/// Where an order was heard of meanwhile, the coupon is that one's.
-const COUPON_FREE: &str = "UPDATE coupon SET status = CASE WHEN used_in IS NULL THEN 'active' \
-    ELSE 'used' END WHERE shop = ?1 AND code = ?2";
+/// Where an order was heard of meanwhile, whoever heard of it was told to come again.
+const COUPON_FREE: &str = "UPDATE coupon SET status = 'active' WHERE shop = ?1 AND code = ?2";
 const COUPON_USED: &str = "UPDATE coupon SET used_in = coalesce(used_in, ?3), ended_at = ?4 \
     WHERE shop = ?1 AND code = ?2";
 /// Its end is the soonest of the lots that it came from.

@@ -82,6 +82,11 @@ pub const COUPON_TAKE: &str = "UPDATE coupon SET status = ?4, act = ?5, acted_at
     (SELECT 1 FROM flow \
     WHERE due_at IS NOT NULL AND (flow.id = coupon.flow OR flow.id = coupon.act))";
 
+/// The order of another channel that is taking it and does not count yet, or is being recorded.
+pub const COUPON_ACTED_ON: &str = "SELECT flow.id FROM coupon JOIN flow ON flow.id = coupon.act \
+    WHERE coupon.shop = ?1 AND coupon.code = ?2 AND flow.kind = 'placing' \
+    AND flow.due_at IS NOT NULL";
+
 pub const COUPON_STATUS: &str = "SELECT status FROM coupon WHERE shop = ?1 AND code = ?2";
 
 pub const COUPON_USED: &str = "UPDATE coupon SET used_in = ?3 WHERE shop = ?1 AND code = ?2";

@@ -189,7 +189,8 @@ impl Backend for OnDisk {
         Ok(match noted {
             coupons::Noted::Used | coupons::Noted::Again => Noted::Used,
             coupons::Noted::UsedAfterCancel => Noted::AfterCancel,
-            coupons::Noted::Unknown | coupons::Noted::UsedTwice => Noted::Other,
+            coupons::Noted::UsedTwice => Noted::Twice,
+            coupons::Noted::Unknown => Noted::Other,
         })
     }
 }

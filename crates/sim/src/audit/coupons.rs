@@ -19,6 +19,8 @@ impl Auditor {
             must(!known, "I4", || format!("{reference} was sent, and its use had been heard of"))
         } else if let Some(of_order) = reference.strip_prefix("ORDER-") {
             self.reversal_sent(of_order)
+        } else if let Some(order) = reference.strip_prefix("CREDIT-") {
+            self.own_sent(order)
         } else {
             broken("I2", format!("{reference} is nothing that is ever sent"))
         }
@@ -85,6 +87,7 @@ impl Auditor {
         must(wish.paid() == 1, "I2", || format!("{code} was refunded and never paid"))?;
         must(wish.reverted == 0, "I3", || format!("{code} had come back with its order"))?;
         must(!wish.alive, "I4", || format!("{code} was refunded while it lives"))?;
+        must(wish.counted_in.is_none(), "I4", || format!("{code} was used and refunded"))?;
         must(!wish.redeemed || wish.blind, "I4", || format!("{code} was used and refunded"))
     }
 
@@ -100,6 +103,7 @@ impl Auditor {
         let wish = self.wish(code)?;
         wish.alive = true;
         must(wish.ends_at == ends_at, "I7", || format!("{code} came back without its old end"))?;
+        must(wish.counted_in.is_none(), "I4", || format!("{code} was used, and lives again"))?;
         must(wish.refunds == 0, "I4", || format!("{code} was refunded and lives again"))
     }
 
@@ -108,6 +112,7 @@ impl Auditor {
         let wish = self.wish(code)?;
         wish.redeemed = true;
         must(wish.refunds == 0, "I4", || format!("{code} was refunded and then used"))?;
+        must(wish.counted_in.is_none(), "I4", || format!("{code} is used in two places"))?;
         must(wish.paid() == 1, "I2", || format!("{code} was used and never paid"))?;
         must(!wish.held, "I7", || format!("{code} was used while it was held"))
     }

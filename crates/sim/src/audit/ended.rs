@@ -32,6 +32,7 @@ impl Auditor {
             must(agrees, "I6", || format!("{reference}: the till has {points}, we have {ours:?}"))?;
         }
         self.orders_agree()?;
+        self.own_orders_agree()?;
         must(self.ledger.keys().all(|ours| self.till.contains_key(ours)), "I6", || {
             "our ledger knows more than the till".to_owned()
         })
@@ -46,8 +47,8 @@ impl Auditor {
         must(open.is_none(), "I5", || format!("flow {number} is over, and {open:?} is open"))
     }
 
-    fn reviewed(&self, code: &str, reason: &str) -> bool {
-        let of_code = self.flows.values().filter(|flow| flow.code == code);
+    pub(super) fn reviewed(&self, code: &str, reason: &str) -> bool {
+        let of_code = self.flows.values().filter(|flow| flow.code == code || flow.takes(code));
         of_code.into_iter().any(|flow| flow.reviews.get(reason) == Some(&true))
     }
 

@@ -1,8 +1,7 @@
 //! What Kaeru may say and write at any moment.
 
-use super::{Auditor, Flow, Verdict, broken, must, orders::Reverting};
+use super::{Auditor, Flow, Verdict, broken, must, orders::Reverting, own_orders::OwnAct};
 use crate::diary::{Deed, Word};
-use std::collections::BTreeMap;
 
 impl Auditor {
     pub(super) fn begun(&mut self, code: &str, flow: u128) -> Verdict {
@@ -10,6 +9,7 @@ impl Auditor {
         let in_doubt = self.flows.values().any(|other| {
             other.deed.is_none()
                 && other.reverts.is_none()
+                && other.own.is_none()
                 && other.word == Word::Confirming
                 && self.wishes.get(&other.code).is_some_and(|wish| wish.customer == customer)
         });
@@ -35,7 +35,8 @@ impl Auditor {
                 && other.reverts.is_none()
                 && matches!(other.word, Word::Processing | Word::Confirming)
         });
-        must(!busy, "I4", || format!("two acts on {code} at once"))?;
+        let placed = self.own_busy(code);
+        must(!busy && !placed, "I4", || format!("two acts on {code} at once"))?;
         self.open(flow, code, Some(deed), None)
     }
 
@@ -47,17 +48,16 @@ impl Auditor {
         reverts: Option<Reverting>,
     ) -> Verdict {
         let lived = self.wish(code)?.should_live;
-        let opened = Flow {
-            code: code.to_owned(),
-            deed,
-            reverts,
-            word: Word::Processing,
-            parked: false,
-            version: 1,
-            epoch: 1,
-            reviews: BTreeMap::new(),
-            lived,
-        };
+        let code = code.to_owned();
+        self.insert(flow, Flow { deed, reverts, lived, ..Flow::of(code) })
+    }
+
+    /// A flow about an order of another channel.
+    pub(super) fn open_own(&mut self, flow: u128, order: u64, own: OwnAct) -> Verdict {
+        self.insert(flow, Flow { own: Some(own), ..Flow::of(format!("order {order}")) })
+    }
+
+    fn insert(&mut self, flow: u128, opened: Flow) -> Verdict {
         let before = self.flows.insert(flow, opened);
         must(before.is_none(), "I6", || format!("flow {flow} was begun twice"))
     }
@@ -103,6 +103,9 @@ impl Auditor {
         let done = word == Word::Done;
         if let Some(asked) = known.reverts.clone() {
             return self.reverted(&asked, done);
+        }
+        if let Some(act) = known.own.clone() {
+            return self.own_told(&act, done);
         }
         let stranger = self.strangers.contains(&code);
         let wish = self.wish(&code)?;

@@ -189,6 +189,7 @@ impl Auditor {
             let done = self.flows.values().filter(|flow| flow.word == Word::Done);
             let asked = done.filter_map(|flow| flow.reverts.as_ref());
             let promised: i64 = asked.filter(|of| of.code == *code).map(|of| of.points).sum();
+            let promised = promised + self.own_promised(code);
             must(wish.reverted == promised, "I2", || {
                 format!("{} of {code} came back with its order", wish.reverted)
             })?;

@@ -1,6 +1,6 @@
 //! Mistakes about the other systems.
 
-use super::Mutant;
+use super::{Mutant, own_orders};
 use crate::world::{Late, World};
 use async_trait::async_trait;
 use domain::{
@@ -206,6 +206,9 @@ impl Coupons for Wrong {
     }
 
     async fn reactivate(&self, node: NodeId, ends_at: At, limit: Duration) -> Answer<()> {
+        if self.mutant == Mutant::OwnOrderLeavesDead && own_orders::taken(&self.world, node) {
+            return Answer::Done(());
+        }
         let forgets = self.mutant == Mutant::EndForgotten;
         let ends_at = if forgets { At(i64::MAX) } else { ends_at };
         loop {
@@ -221,7 +224,9 @@ impl Coupons for Wrong {
     }
 
     async fn usage(&self, coupon: &Coupon, limit: Duration) -> Answer<Usage> {
-        if self.mutant == Mutant::NoRecheck {
+        let of_own = || own_orders::taken(&self.world, coupon.node);
+        if self.mutant == Mutant::NoRecheck || (self.mutant == Mutant::OwnOrderNotAsked && of_own())
+        {
             return Answer::Done(Usage::Unused);
         }
         match (self.world.usage(coupon, limit).await, self.mutant) {

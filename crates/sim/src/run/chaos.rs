@@ -118,6 +118,12 @@ impl Run {
         if chance.one_in(swarm.refunds) {
             self.refund();
         }
+        if chance.one_in(swarm.places) {
+            self.place();
+        }
+        if chance.one_in(swarm.own_reversals) {
+            self.give_back_own();
+        }
         if chance.one_in(40) {
             self.staff_decide(true);
         }
@@ -147,7 +153,7 @@ impl Run {
         self.spawn(replica, desk.convert(wish));
     }
 
-    fn some_coupon(&self) -> Option<Coupon> {
+    pub(super) fn some_coupon(&self) -> Option<Coupon> {
         let picture = self.office.picture();
         let issued = &picture.issued;
         (!issued.is_empty()).then(|| issued[self.shared.chance.index(issued.len())].clone())

@@ -3,6 +3,7 @@
 
 pub mod bucket;
 pub mod orders;
+pub mod own_credit;
 mod shopify;
 mod till;
 
@@ -29,6 +30,7 @@ pub struct Books {
     pub till: till::Till,
     pub shopify: shopify::Shopify,
     pub orders: orders::OrderBooks,
+    pub own_credit: own_credit::OwnCredit,
     bucket: bucket::Bucket,
     late: Vec<(At, Late)>,
 }
@@ -43,6 +45,7 @@ pub enum Late {
     Delete { node: u64 },
     CancelOrder { order: u64 },
     Credit { customer: u64, minor: i64, expires_at: Option<At> },
+    OwnCredit { customer: u64, minor: i64, reference: String, until: Option<At> },
 }
 
 impl Late {
@@ -57,7 +60,7 @@ impl Late {
     /// The movement that is under way.
     fn reference(&self) -> Option<&str> {
         match self {
-            Late::Move { reference, .. } => Some(reference),
+            Late::Move { reference, .. } | Late::OwnCredit { reference, .. } => Some(reference),
             Late::Create { .. }
             | Late::Deactivate { .. }
             | Late::Reactivate { .. }
@@ -106,7 +109,9 @@ impl World {
             return (!under_way).then(|| books.orders.was_credited(order));
         }
         let under_way = books.late.iter().any(|(_, late)| late.reference() == Some(reference));
-        (!under_way).then(|| books.till.movements.contains_key(reference))
+        let there = books.till.movements.contains_key(reference)
+            || books.own_credit.movements.contains_key(reference);
+        (!under_way).then_some(there)
     }
 
     /// Lets arrive what is due.
@@ -135,6 +140,10 @@ impl World {
                 }
                 Late::Delete { node } => books.shopify.delete(&self.shared, node),
                 Late::CancelOrder { order } => books.orders.begin_job(&self.shared, order),
+                Late::OwnCredit { customer, minor, reference, until } => {
+                    let (shared, when) = (&self.shared, (at, customer));
+                    drop(books.own_credit.move_credit(shared, when, minor, &reference, until));
+                }
                 Late::Credit { customer, minor, expires_at } => {
                     books.orders.credit(&self.shared, at, customer, minor, expires_at);
                 }
@@ -205,7 +214,7 @@ impl World {
                 // No client sends such a thing twice by itself; one with a key may be repeated.
                 let keyed = self.books().till.keyed;
                 let harmless = |late: &Late| match late {
-                    Late::Credit { .. } => false,
+                    Late::Credit { .. } | Late::OwnCredit { .. } => false,
                     // Answered, each is over: its opposite may begin at once.
                     Late::Deactivate { .. } | Late::Reactivate { .. } => false,
                     late => keyed || late.reference().is_none(),

@@ -149,9 +149,9 @@ pub async fn carry_out(
     let row = begun.see_through(app, PATIENCE).await;
     match row.flow {
         Flow::Placing(flow) => match flow.state {
-            placing::State::Clearing { problem, .. } | placing::State::Failed { problem } => {
-                Err(problem.into())
-            }
+            placing::State::Telling { problem, .. }
+            | placing::State::Clearing { problem, .. }
+            | placing::State::Failed { problem } => Err(problem.into()),
             _ => Ok((row.id, *flow)),
         },
         // The key was given to something else.
