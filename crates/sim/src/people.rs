@@ -1,6 +1,7 @@
 //! What customers, staff, webhooks and workers do, each as one task on one replica. It does what
 //! the service's handlers do, and nothing that they do not.
 
+mod acts;
 mod returns;
 
 use crate::{
@@ -14,9 +15,8 @@ use crate::{
     world::World,
 };
 use domain::{
-    Actor, At, Cancellation, Code, Conversion, Coupon, CustomerId, Ending, Flow, FlowId, Hold,
-    MemberNo, Money, Points, PosId, Problem, Reversal, ShopId, Terms, cancellation, coupon::Status,
-    ending, hold,
+    Actor, At, Code, Conversion, Coupon, CustomerId, Ending, Flow, FlowId, MemberNo, Money, Points,
+    PosId, Problem, Reversal, ShopId, Terms, coupon::Status, ending,
 };
 use engine::{
     Engine, LEASE, Stopped,
@@ -255,7 +255,7 @@ impl Desk {
         if expired != (what == Do::Expire) {
             return;
         }
-        let (flow, guard) = act(coupon, what, now);
+        let (flow, guard) = acts::act(coupon, what, now);
         for _ in 0..BUSY_TRIES {
             match self.engine.start(self.start(flow.clone(), request.clone(), guard.clone())).await
             {
@@ -402,44 +402,4 @@ fn mistaken(mutant: Mutant, read: Standing, known: &KnownOrder, refunds: bool) -
         _ => {}
     }
     standing
-}
-
-fn act(coupon: Coupon, what: Do, now: At) -> (Flow, Guard) {
-    let take = |from, to| Guard::Take { from: vec![from], to };
-    let cancel = |coupon, by: Actor, refund, notify, from| {
-        Flow::Cancellation(Cancellation::accept(cancellation::Terms {
-            coupon,
-            by,
-            reason: cancellation::Why::CustomerRequest,
-            note: None,
-            notify,
-            refund,
-            from,
-            at: now,
-        }))
-    };
-    let hold = |coupon, act| {
-        let terms = hold::Terms { coupon, act, by: staff(), note: "odd".to_owned(), at: now };
-        Flow::Hold(Hold::accept(terms))
-    };
-    match what {
-        Do::Cancel { by_owner, notify } => {
-            let by = if by_owner { Actor::Customer } else { staff() };
-            (
-                cancel(coupon, by, true, notify, Status::Active),
-                take(Status::Active, Status::Cancelling),
-            )
-        }
-        Do::Confirm { refund } => (
-            cancel(coupon, staff(), refund, true, Status::Held),
-            take(Status::Held, Status::Cancelling),
-        ),
-        Do::Hold => (hold(coupon, hold::Act::Hold), take(Status::Active, Status::Held)),
-        Do::Release => (hold(coupon, hold::Act::Release), take(Status::Held, Status::Held)),
-        Do::Expire => {
-            let at = coupon.terms.expires_at;
-            let terms = ending::Terms { coupon, end: ending::End::Expired, at };
-            (Flow::Ending(Ending::accept(terms)), take(Status::Active, Status::Expired))
-        }
-    }
 }

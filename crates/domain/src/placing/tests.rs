@@ -1,5 +1,6 @@
 use super::*;
 use crate::{conversion, effect::Moved, ids::NodeId};
+use crate::{coupon::Status, effect::Pending};
 use iso_currency::Currency;
 
 fn placing(coupons: usize, credit: i64) -> Placing {

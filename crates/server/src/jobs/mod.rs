@@ -41,7 +41,7 @@ use tokio::{sync::Mutex, time::Instant};
 const PACE: Duration = Duration::from_millis(500);
 /// So many rows at once leave Shopify and the points book to the customers.
 const BATCH: i64 = 8;
-/// Rows that are not begun by then are left to the next batch: the lease lasts for those that are.
+/// Rows that are not begun by then are left to the next batch: a short job does not wait for them.
 const BEGINS_WITHIN: Duration = Duration::from_secs(60);
 /// So many rows are under way at the same time.
 const AT_ONCE: usize = 32;
@@ -86,7 +86,7 @@ async fn batch(app: &Arc<App>, job: Job) -> Result<bool, StoreError> {
         (false, false) => BATCH,
     };
     let rows = jobs::due_rows(&app.database, job.id, app.now(), most).await?;
-    let settled = batch(app, shop, &job, rows).await;
+    let settled = attempts(app, shop, &job, rows).await;
     // Where one row met a database that does not do, the lease ends by itself: each is found again.
     jobs::settle(&app.database, job, settled?, app.now()).await?;
     Ok(true)
@@ -94,7 +94,7 @@ async fn batch(app: &Arc<App>, job: Job) -> Result<bool, StoreError> {
 
 /// Works on the rows, some at a time. Where Shopify's points are scarce, the next one is begun when
 /// nobody waits for them any more, so that a run takes only what others leave.
-async fn batch(
+async fn attempts(
     app: &Arc<App>,
     shop: &Shop,
     job: &Job,

@@ -100,7 +100,7 @@ impl Limiter {
         if state.before(Turn::Last) > 0 { 1.0 } else { state.bucket.scarcity(Instant::now()) }
     }
 
-    /// How long until all who wait now are served.
+    /// How long until all who wait now are served; at most as long as an empty bucket takes to fill.
     pub fn line(&self) -> Duration {
         let mut state = self.lock();
         match state.before(Turn::Last) {
@@ -327,7 +327,7 @@ mod tests {
         let line = join_all((0..40).map(|_| async {
             limiter.reserve(10, Turn::Last, PATIENCE).await.ok().unwrap().settle(None);
         }));
-        let short = Duration::from_millis(100);
+        let short = Duration::from_millis(50);
         let customer = async {
             assert!(limiter.line() > short, "{:?}", limiter.line());
             assert!(limiter.reserve(10, Turn::Last, short).await.is_err());
