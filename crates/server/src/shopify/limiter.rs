@@ -100,7 +100,8 @@ impl Limiter {
         if state.before(Turn::Last) > 0 { 1.0 } else { state.bucket.scarcity(Instant::now()) }
     }
 
-    /// How long until all who wait now are served; at most as long as an empty bucket takes to fill.
+    /// How long until all who wait now are served; at most as long as an empty bucket takes to
+    /// fill.
     pub fn line(&self) -> Duration {
         let mut state = self.lock();
         match state.before(Turn::Last) {
