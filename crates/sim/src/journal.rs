@@ -117,11 +117,12 @@ fn own_reverting(flow: u128, of: &Reversal) -> Entry {
     let (mut codes, mut credit) = (vec![], 0);
     for item in &of.terms.items {
         match item {
-            Item::Points { code, .. } => codes.push(code.to_string()),
+            Item::Points { code, .. } | Item::Replacement { code, .. } => {
+                codes.push(code.to_string());
+            }
             Item::OwnCredit { amount, .. } => credit = amount.minor,
             Item::Credit { .. }
             | Item::Earned { .. }
-            | Item::Replacement { .. }
             | Item::PointsAgain { .. }
             | Item::CreditAgain { .. } => {}
         }

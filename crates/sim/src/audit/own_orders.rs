@@ -99,7 +99,7 @@ impl Auditor {
             });
             must(!twice, "I4", || format!("{code} is in two orders"))?;
             let wish = self.wish(code)?;
-            must(wish.deductions == 1, "I2", || format!("order {order}: {code} was never paid"))?;
+            must(wish.paid() == 1, "I2", || format!("order {order}: {code} was never paid"))?;
             lived.push(wish.should_live);
         }
         let (codes, taken) = (codes.to_vec(), codes.to_vec());
