@@ -58,7 +58,7 @@ fn every_mistake_is_found() {
         Mutant::StrayForgotten,
         Mutant::VerdictOfBefore,
         Mutant::ReplayOfForgottenRefusals,
-        Mutant::KillUnknownReadAsRefused,
+        Mutant::CreditUnknownReadAsDone,
     ];
     let common = |mutant: &&Mutant| mutant.harmless().is_none() && !RARE.contains(mutant);
     for mutant in Mutant::ALL.iter().filter(common) {

@@ -7,7 +7,7 @@ use crate::{
     ledger::{holder, seed},
     postgres::Postgres,
     process::{Process, start},
-    support::{Till, World, begin, cancellation, engine, issued, settle, state},
+    support::{Till, World, begin, cancellation, engine, issued, open_at, settle, state},
 };
 use anyhow::Context;
 use domain::{PosId, Reference, ShopId, conversion::State};
@@ -238,8 +238,7 @@ pub async fn movements(database: &Database) -> anyhow::Result<Vec<MovementRow>> 
 }
 
 async fn open(folder: &TempDir) -> anyhow::Result<Database> {
-    let location = Location::Sqlite(folder.path().join("kaeru.db"));
-    Database::open(&location, SystemClock.now()).await
+    open_at(&Location::Sqlite(folder.path().join("kaeru.db"))).await
 }
 
 /// The process dies at the nth commit of a conversion, and the next at the nth of its cancellation.

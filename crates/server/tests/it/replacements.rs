@@ -5,7 +5,7 @@ use crate::{
     cancellations::all_well,
     crashes::Dying,
     postgres::Postgres,
-    support::{self, Till, World, cancellation, engine},
+    support::{self, Till, World, cancellation, engine, open_at},
 };
 use anyhow::Context;
 use domain::{
@@ -101,7 +101,7 @@ impl Case {
     }
 
     async fn database(&self) -> anyhow::Result<Database> {
-        Database::open(&self.location, SystemClock.now()).await
+        open_at(&self.location).await
     }
 
     async fn engine(&self) -> anyhow::Result<(Engine, Database)> {

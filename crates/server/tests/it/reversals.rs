@@ -5,7 +5,7 @@ use crate::{
     cancellations::all_well,
     crashes::Dying,
     postgres::Postgres,
-    support::{FAULTS, Till, World, engine, issued},
+    support::{FAULTS, Till, World, engine, issued, open_at},
 };
 use anyhow::Context;
 use domain::{
@@ -67,7 +67,7 @@ struct Truth {
 }
 
 async fn database(location: &Location) -> anyhow::Result<Database> {
-    Database::open(location, SystemClock.now()).await
+    open_at(location).await
 }
 
 async fn switch(world: &World, path: &str, body: Value) -> anyhow::Result<Value> {

@@ -200,20 +200,24 @@ pub fn engine_at(store: Arc<dyn Store>, peers: Peers, later: Duration) -> Engine
     }
 }
 
-/// Opens the folder's database. Whoever had it a moment ago may still be closing it: tasks of a
-/// dropped engine end a little later than it.
+/// Opens the folder's database.
 pub async fn open(folder: &TempDir) -> anyhow::Result<Arc<Journal>> {
     let location = Location::Sqlite(folder.path().join("kaeru.db"));
+    Ok(Arc::new(Journal::new(open_at(&location).await?)))
+}
+
+/// Opens the database. Whoever had it a moment ago may still be closing it: tasks of a dropped
+/// engine end a little later than it.
+pub async fn open_at(location: &Location) -> anyhow::Result<Database> {
     let limit = Instant::now() + Duration::from_secs(20);
-    let database = loop {
-        match Database::open(&location, SystemClock.now()).await {
+    loop {
+        match Database::open(location, SystemClock.now()).await {
             Err(error) if error.to_string().contains("another Kaeru") && Instant::now() < limit => {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
-            opened => break opened?,
+            opened => return opened,
         }
-    };
-    Ok(Arc::new(Journal::new(database)))
+    }
 }
 
 /// A conversion of 500 points by the demo customer.
