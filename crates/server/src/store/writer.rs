@@ -16,10 +16,7 @@ use std::{
     },
     thread::JoinHandle,
 };
-use tokio::{
-    runtime::{Handle, RuntimeFlavor},
-    sync::oneshot,
-};
+use tokio::sync::oneshot;
 
 /// The most jobs in one commit: bounds how long the first of them waits.
 const LARGEST_GROUP: usize = 256;
@@ -85,11 +82,10 @@ impl Writer {
         let (sender, receiver) = channel();
         let failing = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&failing);
-        let answers = Answers::here();
         let thread =
             std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || {
                 let _guard = FailStop;
-                work(&mut connection, &receiver, &flag, &answers);
+                work(&mut connection, &receiver, &flag);
             })?;
         Ok(Self { jobs: Some(sender), thread: Some(thread), failing })
     }
@@ -138,31 +134,7 @@ impl Drop for FailStop {
     }
 }
 
-/// How callers are told: by a task of the runtime that they wait in, so that this thread wakes one
-/// of its threads for a whole group, not one for each, and goes on with the next group meanwhile.
-struct Answers(Option<Handle>);
-
-impl Answers {
-    fn here() -> Self {
-        let many = |handle: &Handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread;
-        Self(Handle::try_current().ok().filter(many))
-    }
-
-    fn give(&self, group: Vec<Box<dyn Job>>, committed: Result<(), String>) {
-        let many = group.len() > 1;
-        let give = move || {
-            for job in group {
-                job.answer(committed.clone().map_err(StoreError));
-            }
-        };
-        match &self.0 {
-            Some(runtime) if many => drop(runtime.spawn(async move { give() })),
-            _ => give(),
-        }
-    }
-}
-
-fn work(connection: &mut Connection, jobs: &Jobs, failing: &AtomicBool, answers: &Answers) {
+fn work(connection: &mut Connection, jobs: &Jobs, failing: &AtomicBool) {
     while let Ok(first) = jobs.recv() {
         let mut group = vec![first];
         let committed = commit(connection, jobs, &mut group);
@@ -175,7 +147,9 @@ fn work(connection: &mut Connection, jobs: &Jobs, failing: &AtomicBool, answers:
             // Fails where the transaction has ended by itself, which is as good.
             let _ = connection.execute_batch("ROLLBACK");
         }
-        answers.give(group, committed.map_err(|error| error.to_string()));
+        for job in group {
+            job.answer(committed.as_ref().copied().map_err(|error| StoreError(error.to_string())));
+        }
     }
 }
 
@@ -287,16 +261,6 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_that_is_undone_takes_nobody_s_work_with_it() {
-        undone().await;
-    }
-
-    /// The answers come by a task.
-    #[tokio::test(flavor = "multi_thread")]
-    async fn nor_where_many_threads_wait() {
-        undone().await;
-    }
-
-    async fn undone() {
         use Does::{Fails, Keeps, LooksOnly, Undoes};
         for (jobs, kept) in [
             (vec![Keeps, Keeps, Keeps], vec![0, 1, 2]),

@@ -56,10 +56,12 @@ impl Query {
         }
         if let Some(id) = CustomerId::parse(q).and_then(|id| i64::try_from(id.0).ok()) {
             let id = self.value(id);
-            any.push(format!("SELECT code FROM coupon WHERE shop = ?1 AND customer = ?{id}"));
+            any.push(format!("SELECT code || '' FROM coupon WHERE shop = ?1 AND customer = ?{id}"));
         }
         let people = self.people(database, q, typed);
-        any.push(format!("SELECT code FROM coupon WHERE shop = ?1 AND customer IN ({people})"));
+        // No column: in its order all coupons would be walked through for the union.
+        let theirs = "SELECT code || '' FROM coupon WHERE shop = ?1 AND customer IN";
+        any.push(format!("{theirs} ({people})"));
         self.and(&format!("coupon.code IN ({})", any.join(" UNION ")));
     }
 

@@ -189,6 +189,13 @@ async fn nothing_is_looked_for_among_all_coupons() {
                     (_, _) => "PRIMARY KEY (shop=? AND code=?)",
                 };
                 assert!(of_coupons.contains(index), "{tab:?} {q:?} {from:?}: {of_coupons}");
+                for line in &plan {
+                    let step = line.text(3).unwrap();
+                    let all = ["SEARCH coupon ", "SEARCH customer "];
+                    let all =
+                        all.iter().any(|of| step.starts_with(of)) && step.ends_with("(shop=?)");
+                    assert!(q.is_empty() || !all, "{tab:?} {q:?}: {step}");
+                }
             }
         }
     }
