@@ -224,9 +224,13 @@ impl Conversion {
 
     pub fn pending(&self) -> Pending {
         match &self.state {
-            State::Creating { check } => Pending::Effect(Effect::Create { check: *check }),
+            State::Creating { check } => {
+                Pending::Effect(Effect::Create { check: *check, look: false })
+            }
             State::Owing { until, .. } => Pending::Timer(*until),
-            State::Replacing { .. } => Pending::Effect(Effect::Create { check: false }),
+            State::Replacing { stray, .. } => {
+                Pending::Effect(Effect::Create { check: false, look: stray.is_some() })
+            }
             State::Deducting { .. } => Pending::Effect(Effect::Deduct),
             State::Confirming { doubt, .. } => {
                 Pending::Effect(Effect::Settle { doubt: *doubt, shelved: false })

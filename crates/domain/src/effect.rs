@@ -15,8 +15,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Create the coupon under the code that the terms hold. With `check`, read the balance side
-    /// by side.
-    Create { check: bool },
+    /// by side. With `look`, an earlier state sent one that was not answered: look for it first.
+    Create { check: bool, look: bool },
     /// Deduct the points. Sent once; never again blindly.
     Deduct,
     /// Give the points back. Sent once; never again blindly.

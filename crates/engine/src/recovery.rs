@@ -85,14 +85,14 @@ async fn about_coupon(peers: &Peers, row: &Row, effect: Effect, fresh: bool) -> 
     let Some(terms) = row.flow.terms().or_else(under_way) else { return nothing_to_send() };
     let limit = effect.policy().limit;
     match effect {
-        Effect::Create { check } => {
+        Effect::Create { check, look } => {
             let maybe = !fresh || row.tries > 0;
             if check {
-                let create = create(peers, terms, maybe, limit);
+                let create = create(peers, terms, (maybe, look), limit);
                 let (created, verdict) = futures::join!(create, payable(peers, terms));
                 with_verdict(created, verdict)
             } else {
-                create(peers, terms, maybe, limit).await
+                create(peers, terms, (maybe, look), limit).await
             }
         }
         Effect::Reactivate { node, maybe } => {
@@ -272,8 +272,15 @@ pub(crate) fn next_look(since: At, now: At, patience: Duration) -> At {
     if now < end { next.min(end) } else { next }
 }
 
-async fn create(peers: &Peers, terms: &Terms, maybe: bool, limit: Duration) -> Outcome {
-    if maybe {
+/// `maybe`: a try of this effect may have been sent; `look`: an earlier one was, and nothing is
+/// sent before it is looked for.
+async fn create(
+    peers: &Peers,
+    terms: &Terms,
+    (maybe, look): (bool, bool),
+    limit: Duration,
+) -> Outcome {
+    if maybe || look {
         // An earlier try may have landed, and the code is the key: look before sending again.
         match peers.coupons.find(terms, limit).await {
             Answer::Done(Found::Ours(node)) => return created(node),

@@ -5,7 +5,7 @@ use crate::{
     cancellations::all_well,
     crashes::Dying,
     postgres::Postgres,
-    support::{self, Till, World, cancellation, engine, open_at},
+    support::{self, FAULTS, Till, World, cancellation, engine, open_at},
 };
 use anyhow::Context;
 use domain::{
@@ -33,18 +33,6 @@ use std::{
 use tempfile::TempDir;
 use tokio::{task::JoinSet, time::Instant};
 
-const FAULTS: [&str; 10] = [
-    "refuse",
-    "error_before",
-    "error_after",
-    "late",
-    "apply_never_answer",
-    "never",
-    "apply_later",
-    "reset",
-    "garbage",
-    "throttle",
-];
 const PATIENCE: Duration = Duration::from_secs(75);
 
 /// What comes back.

@@ -99,8 +99,13 @@ fn whoever_waits_long_is_told_once_and_again_when_it_stands() {
 fn what_is_asked_of_whom() {
     let pending = |inputs: &[(u64, Input)]| play(inputs).0.pending();
     assert_eq!(pending(&[]), Pending::Timer(NOW));
-    let create = Pending::Effect(Effect::Create { check: false });
-    assert_eq!(pending(&[(0, Input::Due)]), create);
+    let create = |look| Pending::Effect(Effect::Create { check: false, look });
+    assert_eq!(pending(&[(0, Input::Due)]), create(false));
+    assert_eq!(pending(&[(0, Input::Due), (1, NOT), (4, Input::Due)]), create(false));
+    // A refusal alone does not tell that no earlier try has landed.
+    assert_eq!(pending(&[(0, Input::Due), (1, MAYBE), (700, Input::Due)]), create(true));
+    let tried = [(0, Input::Due), (1, MAYBE), (4, Input::Due), (5, NOT), (700, Input::Due)];
+    assert_eq!(pending(&tried), create(true));
     let (flow, facts) = play(&[(0, Input::Due), (1, created())]);
     assert_eq!(flow.pending(), Pending::Effect(Effect::Record));
     assert!(facts.contains(&Fact::Notify(Notice::CouponReplaced)));
