@@ -6,6 +6,7 @@
 
 mod audit;
 pub mod backend;
+mod bundle;
 mod chance;
 mod diary;
 mod journal;
@@ -24,6 +25,7 @@ pub use run::{Failure, Report, Setup};
 pub use script::Fault;
 
 use backend::InMemory;
+use bundle::Bundle;
 use chance::Chance;
 use mutants::Mutant;
 use run::{Run, draw_recovery};
@@ -36,8 +38,11 @@ use swarm::Swarm;
 /// With the law that was broken, and at which step.
 pub fn run(seed: u64, setup: Setup) -> Result<Report, Failure> {
     let chance = Chance::new(seed);
-    let swarm = Swarm::draw(&chance);
-    let recovery = draw_recovery(&chance);
+    let mut swarm = Swarm::draw(&chance);
+    let mut recovery = draw_recovery(&chance);
+    if let Some(bundle) = Bundle::draw(seed, &mut swarm) {
+        recovery = bundle.recovery().unwrap_or(recovery);
+    }
     Run::new(setup, chance, swarm, recovery, None).all()
 }
 

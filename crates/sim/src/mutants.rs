@@ -139,6 +139,8 @@ mutants! {
     ReplacementReadAsRefused,
     /// the same is answered by creating another one
     ReplacedTwice,
+    /// the same is not looked for once it can land no more
+    LostCreationForgotten,
     /// an order of another channel counts before its coupons are dead
     OwnOrderCountsFirst,
     /// a refused order of another channel leaves its coupons dead

@@ -17,7 +17,7 @@ use crate::{
     swarm::Swarm,
     world::{HORIZON, WINDOW, World},
 };
-use domain::{At, ShopId};
+use domain::{At, FlowId, ShopId};
 use engine::{
     Engine, Observer,
     ports::{Clock, Peers, Ports, Recovery},
@@ -107,6 +107,8 @@ pub(crate) struct Run {
     last_step: u32,
     keys: u64,
     begun: u64,
+    /// Words of staff whose dialogs are still open: when each is given.
+    dialogs: Vec<(At, Verdict)>,
     /// When the store was put back from a backup.
     restored_at: Option<At>,
     setup: Setup,
@@ -114,6 +116,8 @@ pub(crate) struct Run {
 }
 
 type Went = Result<(), Failure>;
+/// A person's word on a doubt: the flow's version as they saw it, and whether it was applied.
+type Verdict = (FlowId, i64, bool);
 
 impl Run {
     pub(crate) fn new(
@@ -151,6 +155,7 @@ impl Run {
             last_step: LONGEST_CALM,
             keys: 0,
             begun: 0,
+            dialogs: Vec::new(),
             restored_at: None,
             setup,
             report: Report::default(),
@@ -182,6 +187,9 @@ impl Run {
 
     /// The whole of a random run.
     pub(crate) fn all(mut self) -> Result<Report, Failure> {
+        if let Some(bundle) = self.shared.swarm.bundle {
+            self.turn(bundle.name(), 0);
+        }
         self.grant_credit();
         if self.shared.swarm.begins_later {
             self.earlier_days()?;
@@ -326,15 +334,31 @@ impl Run {
                 verdicts.push((*id, seen.version, applied));
             }
         }
-        for (id, version, applied) in &verdicts {
-            let seen = (self.setup.mutant != Mutant::VerdictOfBefore).then_some(*version);
+        for verdict in &verdicts {
             for _ in 0..if some { shared.chance.one_of(&[1, 1, 2]) } else { 1 } {
-                let replica = self.any_replica();
-                let desk = self.desk(replica);
-                self.spawn(replica, desk.judge(*id, seen, *applied));
+                self.say(*verdict);
+            }
+            let slow = shared.swarm.bundle.filter(|_| some);
+            if let Some(span) = slow.and_then(|bundle| bundle.slow_word(&shared.chance)) {
+                self.dialogs.push((now.plus(span), *verdict));
             }
         }
         !verdicts.is_empty()
+    }
+
+    fn say(&mut self, (id, version, applied): Verdict) {
+        let seen = (self.setup.mutant != Mutant::VerdictOfBefore).then_some(version);
+        let replica = self.any_replica();
+        let desk = self.desk(replica);
+        self.spawn(replica, desk.judge(id, seen, applied));
+    }
+
+    /// Somebody comes back to a dialog that was open all the while.
+    fn answer_dialogs(&mut self) {
+        let now = self.shared.now();
+        for (_, verdict) in self.dialogs.extract_if(.., |(at, _)| *at <= now).collect::<Vec<_>>() {
+            self.say(verdict);
+        }
     }
 
     /// Takes one task of a replica that is awake as far as its next pause.

@@ -86,7 +86,7 @@ impl Shared {
     }
 
     /// What becomes of the next call to another system, and whether the process dies at it.
-    pub fn fate(&self) -> (Fate, Death) {
+    pub fn fate(&self, call: &str) -> (Fate, Death) {
         if let Some(mut script) = self.script() {
             return match script.next(Where::Peer) {
                 Some(Fault::Fate(fate)) => (fate, Death::No),
@@ -102,7 +102,7 @@ impl Shared {
             let fate = if self.chance.one_in(2) { Fate::RequestLost } else { Fate::NotLetIn };
             return (fate, Death::No);
         }
-        (self.swarm.fate(&self.chance), Death::No)
+        (self.swarm.fate(call, &self.chance), Death::No)
     }
 
     /// The same for a call to the database.

@@ -1,7 +1,7 @@
 //! What may go wrong in one run, and how often. Each run draws its own: a run in which everything
 //! fails a little finds other mistakes than one in which one thing fails all the time.
 
-use crate::{chance::Chance, world::bucket::Limit};
+use crate::{bundle::Bundle, chance::Chance, world::bucket::Limit};
 use std::time::Duration;
 
 /// What becomes of one call to another system.
@@ -96,6 +96,8 @@ pub struct Swarm {
     /// Orders of other channels placed, cancelled and given back.
     pub places: u64,
     pub own_reversals: u64,
+    /// Troubles that belong together.
+    pub bundle: Option<Bundle>,
 }
 
 impl Swarm {
@@ -148,11 +150,15 @@ impl Swarm {
             refunds: often(6, &[1, 3]),
             places: often(8, &[1, 3]),
             own_reversals: often(8, &[1, 3]),
+            bundle: None,
         }
     }
 
     /// The fate of a call.
-    pub fn fate(&self, chance: &Chance) -> Fate {
+    pub fn fate(&self, call: &str, chance: &Chance) -> Fate {
+        if let Some(fate) = self.bundle.and_then(|bundle| bundle.fate(call, chance)) {
+            return fate;
+        }
         let mut drawn = chance.below(100);
         for (fate, weight) in Fate::BAD.into_iter().zip(self.fates) {
             if drawn < weight {

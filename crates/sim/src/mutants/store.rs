@@ -6,6 +6,7 @@ use crate::people::Office;
 use async_trait::async_trait;
 use domain::{
     At, Code, CustomerId, Effect, Fact, Flow, FlowId, Pending, Points, Problem, ShopId,
+    conversion::State,
     coupon::Status,
     reversal::{Expiry, Item},
 };
@@ -32,6 +33,7 @@ pub fn is_above(mutant: Mutant) -> bool {
             | Mutant::NewsOfUseIgnored
             | Mutant::ReplacedAndGivenBack
             | Mutant::ReplacementForgotten
+            | Mutant::LostCreationForgotten
     )
 }
 
@@ -94,6 +96,15 @@ fn give_back_too(flow: &mut Flow) {
     flow.terms.items.extend(new);
 }
 
+/// What was sent, not answered, and cannot land any more.
+fn forget_creation(flow: &mut Flow, now: At) {
+    if let Flow::Conversion(flow) = flow
+        && let State::Owing { stray, .. } = &mut flow.state
+    {
+        *stray = stray.filter(|until| *until > now);
+    }
+}
+
 #[async_trait]
 impl Store for Above {
     async fn begin(&self, mut start: Start) -> Result<Begun, StoreError> {
@@ -147,7 +158,11 @@ impl Store for Above {
     async fn claim(&self, now: At, lease: Duration, most: usize) -> Result<Vec<Row>, StoreError> {
         let steals = self.mutant == Mutant::LeaseStolen;
         let now = if steals { now.plus(engine::LEASE) } else { now };
-        self.inner.claim(now, lease, most).await
+        let mut rows = self.inner.claim(now, lease, most).await?;
+        if self.mutant == Mutant::LostCreationForgotten {
+            rows.iter_mut().for_each(|row| forget_creation(&mut row.flow, now));
+        }
+        Ok(rows)
     }
 
     async fn seize(&self, id: FlowId, now: At, lease: Duration) -> Result<Option<Row>, StoreError> {

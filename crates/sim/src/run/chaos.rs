@@ -2,6 +2,7 @@
 
 use super::{CUSTOMERS, Run, Went};
 use crate::{
+    bundle::Bundle,
     mutants::Mutant,
     people::{Delivery, Do, Placed, Wish},
 };
@@ -22,7 +23,9 @@ impl Run {
             let desk = self.desk(which);
             self.spawn(which, desk.claim(4));
         }
-        self.poll_one();
+        for _ in 0..self.shared.swarm.bundle.map_or(1, |_| Bundle::POLLS) {
+            self.poll_one();
+        }
         self.check()
     }
 
@@ -37,7 +40,9 @@ impl Run {
         // Time goes by in any case, and fast while somebody sleeps through it.
         let asleep = self.replicas.iter().any(|replica| replica.asleep_until.is_some());
         shared.advance(Duration::from_millis(chance.below(if asleep { 30_000 } else { 400 })));
-        if chance.one_in(swarm.time_leaps) {
+        // Where a bundle is, what is under way comes to something first.
+        let leaps = swarm.bundle.is_none() || self.tasks.is_empty();
+        if leaps && chance.one_in(swarm.time_leaps) {
             let leap = chance.below(u64::try_from(swarm.leap.as_millis()).unwrap_or(0));
             self.turn("time leaps by ms", leap);
             shared.advance(Duration::from_millis(leap));
@@ -113,7 +118,7 @@ impl Run {
             self.act();
         }
         if chance.one_in(swarm.reversals) {
-            self.revert(false);
+            self.revert(swarm.bundle.is_some_and(Bundle::replaces));
         }
         if chance.one_in(swarm.refunds) {
             self.refund();
@@ -127,6 +132,7 @@ impl Run {
         if chance.one_in(40) {
             self.staff_decide(true);
         }
+        self.answer_dialogs();
     }
 
     /// One customer's wish, with a press or several, on any replica.
@@ -235,7 +241,7 @@ impl Run {
     fn act(&mut self) {
         let Some(coupon) = self.some_coupon() else { return };
         let chance = &self.shared.chance;
-        let what = match chance.below(8) {
+        let what = match chance.below(self.shared.swarm.bundle.map_or(8, Bundle::acts)) {
             0..=2 => Do::Cancel { by_owner: chance.one_in(2), notify: chance.one_in(2) },
             3 | 4 => Do::Hold,
             5 => Do::Release,

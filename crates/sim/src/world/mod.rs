@@ -178,7 +178,7 @@ impl World {
         let shared = &self.shared;
         let begun = shared.now();
         shared.pause().await;
-        let (mut fate, death) = shared.fate();
+        let (mut fate, death) = shared.fate(name);
         shared.die(death, Death::Before).await;
         let held_up = shared.now().since(begun) > limit;
         if held_up {
