@@ -1,6 +1,8 @@
 //! What every store must do, said once. Each store's tests call [`every_rule`] with a way to make
 //! an empty one.
 
+mod replacements;
+
 use crate::{
     LEASE,
     store::{Begun, Commit, Committed, Event, Guard, Request, Row, Start, Store},
@@ -21,7 +23,7 @@ pub const NOON: At = At(1_705_314_600_000_000);
 /// # Panics
 /// Where the store breaks a rule.
 pub fn every_rule<S: Store>(empty: impl Fn() -> S) {
-    let rules: [fn(&dyn Store); 17] = [
+    let rules: [fn(&dyn Store); 21] = [
         a_flow_reads_back_as_written,
         a_key_finds_its_flow,
         a_released_key_may_be_used_again,
@@ -39,6 +41,10 @@ pub fn every_rule<S: Store>(empty: impl Fn() -> S) {
         a_coupon_is_taken_by_one_act_at_a_time,
         a_cancellation_reads_back_as_written,
         a_use_is_known,
+        replacements::a_new_coupon_is_registered_with_the_promise,
+        replacements::a_new_coupon_begins_in_its_turn_and_once,
+        replacements::a_new_coupon_that_does_not_stand_frees_the_old_one,
+        replacements::a_new_coupon_whose_turn_never_comes_is_forgotten,
     ];
     for rule in rules {
         rule(&empty());

@@ -54,5 +54,6 @@ mod smtp;
 mod staff_api;
 mod support;
 mod take_back;
+mod take_back_faults;
 mod till;
 mod webhooks;

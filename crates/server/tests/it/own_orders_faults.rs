@@ -36,7 +36,7 @@ use std::{
 };
 use tokio::task::JoinSet;
 
-const HELD: i64 = 400;
+pub const HELD: i64 = 400;
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What happens beside the faults.
@@ -58,7 +58,7 @@ struct Dies {
     after: bool,
 }
 
-fn book(database: &Database) -> Book {
+pub fn book(database: &Database) -> Book {
     Book {
         shop: ShopId::from("main"),
         unit: Unit::Credit(Currency::JPY),
@@ -69,11 +69,12 @@ fn book(database: &Database) -> Book {
     }
 }
 
-fn peers(world: &World, database: &Database) -> Peers {
+pub fn peers(world: &World, database: &Database) -> Peers {
     Peers { credits: Some(Arc::new(book(database))), ..world.peers(Till::LookUp) }
 }
 
-fn placing(coupon: domain::Coupon, credit: i64) -> Start {
+/// An order that the coupon and so much credit pay for.
+pub fn placing(coupon: domain::Coupon, credit: i64) -> Start {
     let now = SystemClock.now();
     let money = |minor| Money { minor, currency: Currency::JPY };
     let terms = Terms {
@@ -102,7 +103,7 @@ fn placing(coupon: domain::Coupon, credit: i64) -> Start {
 }
 
 /// The customer has credit.
-async fn seed(database: &Database) -> anyhow::Result<()> {
+pub async fn seed(database: &Database) -> anyhow::Result<()> {
     let (amount, from, funding) = (HELD, Counter::Granted, Funding::Free);
     let asked = Asked::Grant { amount, from, issued_at: None, expires_at: None, funding };
     let (reference, now) = (Reference::from("SEED"), SystemClock.now());
@@ -207,7 +208,7 @@ async fn judge(
     Ok(())
 }
 
-fn sqlite(folder: &tempfile::TempDir) -> Location {
+pub fn sqlite(folder: &tempfile::TempDir) -> Location {
     Location::Sqlite(folder.path().join("kaeru.db"))
 }
 
