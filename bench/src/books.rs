@@ -19,15 +19,16 @@ pub struct Books {
     pub throttled: u64,
 }
 
+/// A customer's at the POS.
 #[derive(Debug, Deserialize)]
-struct Account {
-    movements: Vec<Movement>,
+pub struct Account {
+    pub movements: Vec<Movement>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Movement {
-    reference: String,
-    amount: i64,
+pub struct Movement {
+    pub reference: String,
+    pub amount: i64,
 }
 
 #[derive(Debug, Deserialize)]

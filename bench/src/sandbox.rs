@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::books::Books;
+use crate::chance::Chance;
 use crate::clock;
 use crate::http::{Connection, request};
 use crate::reversals::truth::Returns;
@@ -23,6 +24,27 @@ pub const BALANCE: i64 = 1_000_000_000;
 pub struct Calls {
     pub calls: BTreeMap<String, u64>,
     pub spent: BTreeMap<String, u64>,
+}
+
+/// What can happen to a call, with the longest time that each may take, in seconds.
+pub const FAULTS: &[(&str, u64)] = &[
+    ("refuse", 0),
+    ("error_before", 0),
+    ("error_after", 0),
+    ("late", 18),
+    ("apply_never_answer", 18),
+    ("never", 18),
+    ("apply_later", 8),
+    ("reset", 0),
+    ("garbage", 0),
+    ("throttle", 0),
+];
+
+/// One of them, and after how many seconds it is over.
+pub fn drawn(faults: &[(&'static str, u64)], chance: &mut Chance) -> (&'static str, f64) {
+    let (fault, longest) = faults[chance.below(faults.len())];
+    let after_ms = chance.below((longest * 1_000) as usize + 1);
+    (fault, after_ms as f64 / 1e3)
 }
 
 /// Where to reach a sandbox's switchboard. Each call opens its own connection.

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::chance::Chance;
-use crate::sandbox::Switchboard;
+use crate::sandbox::{FAULTS, Switchboard, drawn};
 
 /// What a reversal calls, the dearest to lose the most often.
 const CALLS: &[&str] = &[
@@ -23,20 +23,6 @@ const CALLS: &[&str] = &[
     "pos.add",
     "pos.lookup",
     "shopify.metafield",
-];
-
-/// With the longest time that each may take, in seconds.
-const FAULTS: &[(&str, u64)] = &[
-    ("refuse", 0),
-    ("error_before", 0),
-    ("error_after", 0),
-    ("late", 18),
-    ("apply_never_answer", 18),
-    ("never", 18),
-    ("apply_later", 8),
-    ("reset", 0),
-    ("garbage", 0),
-    ("throttle", 0),
 ];
 
 /// From one fault to the next.
@@ -90,10 +76,9 @@ async fn one(sandbox: Switchboard, chance: &mut Chance) -> Result<()> {
     } else {
         (CALLS[chance.below(CALLS.len())], FAULTS)
     };
-    let (fault, longest) = faults[chance.below(faults.len())];
-    let after_ms = chance.below((longest * 1_000) as usize + 1);
+    let (fault, after_s) = drawn(faults, chance);
     let times = 1 + chance.below(MOST_TIMES) as u32;
-    sandbox.fault(call, fault, times, after_ms as f64 / 1e3).await
+    sandbox.fault(call, fault, times, after_s).await
 }
 
 impl Trouble {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Result, bail};
 use serde::Deserialize;
 
+use crate::books::Account;
 use crate::load::POINTS;
 use crate::reversals::desk::Review;
 use crate::reversals::orders::Order;
@@ -18,17 +19,6 @@ pub struct Returns {
     credits: BTreeMap<String, Vec<CreditAccount>>,
     pub throttled: u64,
     pub throttled_by_fault: u64,
-}
-
-#[derive(Debug, Deserialize)]
-struct Account {
-    movements: Vec<Movement>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Movement {
-    reference: String,
-    amount: i64,
 }
 
 #[derive(Debug, Deserialize)]

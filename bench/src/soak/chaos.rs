@@ -8,6 +8,7 @@ use super::customers::Address;
 use crate::chance::Chance;
 use crate::children::Service;
 use crate::clock;
+use crate::sandbox::{FAULTS, drawn};
 use crate::stand::Stand;
 
 const CALLS: &[&str] = &[
@@ -21,20 +22,6 @@ const CALLS: &[&str] = &[
     "shopify.deactivate",
     "shopify.delete",
     "shopify.metafield",
-];
-
-/// With the longest time that each may take, in seconds.
-const FAULTS: &[(&str, u64)] = &[
-    ("refuse", 0),
-    ("error_before", 0),
-    ("error_after", 0),
-    ("late", 18),
-    ("apply_never_answer", 18),
-    ("never", 18),
-    ("apply_later", 8),
-    ("reset", 0),
-    ("garbage", 0),
-    ("throttle", 0),
 ];
 
 /// How many calls one fault spoils at most: retries must fail too.
@@ -96,10 +83,9 @@ impl Chaos {
             }
             next_fault = start.elapsed() + BETWEEN;
             let call = CALLS[self.chance.below(CALLS.len())];
-            let (fault, longest) = FAULTS[self.chance.below(FAULTS.len())];
-            let after_ms = self.chance.below((longest * 1_000) as usize + 1);
+            let (fault, after_s) = drawn(FAULTS, &mut self.chance);
             let times = 1 + self.chance.below(MOST_TIMES) as u32;
-            stand.sandbox.fault(call, fault, times, after_ms as f64 / 1e3).await?;
+            stand.sandbox.fault(call, fault, times, after_s).await?;
             faults += 1;
         }
         Ok((kaeru, kills, faults))

@@ -3,8 +3,7 @@
 use crate::staff_api::{Demo, Session};
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::time::Duration;
-use tokio::{task::JoinSet, time::Instant};
+use tokio::task::JoinSet;
 
 const CUSTOMER: &str = "12345";
 
@@ -41,16 +40,7 @@ async fn until(
     id: &str,
     wanted: impl Fn(&Value) -> bool,
 ) -> anyhow::Result<Value> {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        let path = format!("/orders/{id}");
-        let (status, _, body) = demo.ask(Some(staff), Method::GET, &path, None, "").await?;
-        if status == 200 && wanted(&body) {
-            return Ok(body);
-        }
-        anyhow::ensure!(Instant::now() < deadline, "{status} {body}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    demo.until(staff, &format!("/orders/{id}"), wanted).await
 }
 
 /// What the other side's books say came back of the order.

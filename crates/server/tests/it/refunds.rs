@@ -4,8 +4,6 @@
 use crate::staff_api::{Demo, Session};
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::time::Duration;
-use tokio::time::Instant;
 
 const CUSTOMER: &str = "12345";
 
@@ -41,16 +39,7 @@ async fn until(
     order: &Bought,
     wanted: impl Fn(&Value) -> bool,
 ) -> anyhow::Result<Value> {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        let path = format!("/orders/{}", order.id);
-        let (status, _, body) = demo.ask(Some(staff), Method::GET, &path, None, "").await?;
-        if status == 200 && wanted(&body) {
-            return Ok(body);
-        }
-        anyhow::ensure!(Instant::now() < deadline, "{status} {body}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    demo.until(staff, &format!("/orders/{}", order.id), wanted).await
 }
 
 /// What the till's own book says came back: references without their common part, and points.

@@ -1,12 +1,9 @@
 //! A new coupon in the place of a used one, over HTTP and on the staff's pages.
 
-use crate::{
-    admin_pages::Pages,
-    staff_api::{Demo, Session},
-};
+use crate::{admin_pages::Pages, staff_api::Demo};
 use anyhow::Context;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -19,23 +16,6 @@ async fn bought(demo: &Demo, key: &str) -> anyhow::Result<(String, String)> {
     let order = demo.switch("orders", cart).await?;
     let id = order["id"].as_str().map_or_else(|| order["id"].to_string(), str::to_owned);
     Ok((id.rsplit('/').next().unwrap_or_default().to_owned(), code))
-}
-
-async fn until(
-    demo: &Demo,
-    staff: &Session,
-    path: &str,
-    wanted: impl Fn(&Value) -> bool,
-) -> anyhow::Result<Value> {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        let (status, _, body) = demo.ask(Some(staff), Method::GET, path, None, "").await?;
-        if status == 200 && wanted(&body) {
-            return Ok(body);
-        }
-        anyhow::ensure!(Instant::now() < deadline, "{path}: {status} {body}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }
 
 /// The till's own movements.
@@ -51,7 +31,7 @@ async fn what_cannot_be_chosen() -> anyhow::Result<()> {
     let staff = demo.sign_in("admin").await?;
     let (order, _) = bought(&demo, "a").await?;
     let path = format!("/orders/{order}");
-    until(&demo, &staff, &path, |of| of["coupons"][0]["replaceable"] == true).await?;
+    demo.until(&staff, &path, |of| of["coupons"][0]["replaceable"] == true).await?;
     let (revert, cancel) = (format!("{path}/revert"), format!("{path}/cancel"));
     for (path, body, expected) in [
         (&revert, json!({"coupons": "replacement"}), (409, "order-not-cancelled")),
@@ -84,13 +64,13 @@ async fn a_cancelled_order_brings_a_new_coupon_and_that_its_points() -> anyhow::
     let staff = demo.sign_in("manager").await?;
     let (order, old) = bought(&demo, "a").await?;
     let path = format!("/orders/{order}");
-    until(&demo, &staff, &path, |of| of["coupons"][0]["replaceable"] == true).await?;
+    demo.until(&staff, &path, |of| of["coupons"][0]["replaceable"] == true).await?;
     let wish = json!({"reason": "customer", "notify": true,
         "revert": {"points": true, "coupons": "replacement", "extend_to": "2030-03-31"}});
     let (status, _, told) =
         demo.ask(Some(&staff), Method::POST, &format!("{path}/cancel"), Some(wish), "c").await?;
     assert!(status < 300, "{told}");
-    let detail = until(&demo, &staff, &path, |of| of["revert_status"] == "reverted").await?;
+    let detail = demo.until(&staff, &path, |of| of["revert_status"] == "reverted").await?;
     let place = &detail["coupons"][0];
     assert_eq!(
         (&place["replacement"]["status"], &place["points_returned"], &place["points_open"]),
@@ -105,12 +85,13 @@ async fn a_cancelled_order_brings_a_new_coupon_and_that_its_points() -> anyhow::
     );
     let new = place["replacement"]["code"].as_str().context("a code")?.to_owned();
 
-    let page = until(&demo, &staff, &format!("/coupons/{new}"), |of| {
-        of["timeline"]
-            .as_array()
-            .is_some_and(|steps| steps.iter().any(|step| step["event"] == "recorded"))
-    })
-    .await?;
+    let page = demo
+        .until(&staff, &format!("/coupons/{new}"), |of| {
+            of["timeline"]
+                .as_array()
+                .is_some_and(|steps| steps.iter().any(|step| step["event"] == "recorded"))
+        })
+        .await?;
     assert_eq!(
         (&page["replaces"], &page["status"], &page["points_used"], &page["expires_at"]),
         (&json!(old), &json!("unused"), &json!(300), &json!("2030-03-31T14:59:59Z")),

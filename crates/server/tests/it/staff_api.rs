@@ -81,6 +81,24 @@ impl Demo {
         Ok(body)
     }
 
+    /// Asks again and again until it stands so.
+    pub async fn until(
+        &self,
+        session: &Session,
+        path: &str,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> anyhow::Result<Value> {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+        loop {
+            let (status, _, body) = self.ask(Some(session), Method::GET, path, None, "").await?;
+            if status == 200 && wanted(&body) {
+                return Ok(body);
+            }
+            anyhow::ensure!(tokio::time::Instant::now() < deadline, "{path}: {status} {body}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// A coupon of 300 points of the customer's.
     pub async fn convert(&self, customer: &str, key: &str) -> anyhow::Result<String> {
         let url = format!("{}/shop/demo/sign-in", self.base);

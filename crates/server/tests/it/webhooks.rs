@@ -1,13 +1,11 @@
 //! Webhooks at the real binary: forged, oversized, repeated, late, in any order.
 
-use crate::staff_api::{Demo, Session};
+use crate::staff_api::Demo;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sha2::Sha256;
-use std::time::Duration;
-use tokio::time::Instant;
 
 const SECRET: &str = "demo-webhook-secret";
 
@@ -68,23 +66,6 @@ fn order(id: u64, code: &str, kind: &str, minute: u8, cancelled: bool) -> Value 
     })
 }
 
-async fn until(
-    demo: &Demo,
-    staff: &Session,
-    path: &str,
-    wanted: impl Fn(&Value) -> bool,
-) -> anyhow::Result<Value> {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        let (status, _, body) = demo.ask(Some(staff), Method::GET, path, None, "").await?;
-        if status == 200 && wanted(&body) {
-            return Ok(body);
-        }
-        anyhow::ensure!(Instant::now() < deadline, "{path}: {status} {body}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
 #[tokio::test]
 async fn what_is_not_shopify_s_is_refused() -> anyhow::Result<()> {
     let demo = Demo::start().await?;
@@ -119,7 +100,7 @@ async fn any_order_any_repetition_and_a_day_late() -> anyhow::Result<()> {
     // A discount that staff gave by hand may bear the code as its title.
     let manual = order(41, &code, "manual", 1, false);
     assert_eq!(delivery("orders/create", "m", &manual).send(&demo).await?, 200);
-    let found = until(&demo, &staff, "/orders/41", |of| of["name"] == "#41").await?;
+    let found = demo.until(&staff, "/orders/41", |of| of["name"] == "#41").await?;
     assert_eq!(found["coupons"], json!([]), "{found}");
     let still = demo.get(&staff, &coupon).await?;
     assert_eq!(still["status"], "unused", "a manual discount is no use");
@@ -139,13 +120,13 @@ async fn any_order_any_repetition_and_a_day_late() -> anyhow::Result<()> {
         assert_eq!(delivery(topic, id, body).send(&demo).await?, 200, "{topic}");
     }
     let wanted = |of: &Value| of["revert_status"] == "not_reverted";
-    let found = until(&demo, &staff, "/orders/42", wanted).await?;
+    let found = demo.until(&staff, "/orders/42", wanted).await?;
     assert_eq!(
         (&found["status"], &found["coupons"][0]["points_open"]),
         (&json!("cancelled"), &json!(300)),
         "{found}"
     );
-    until(&demo, &staff, &coupon, |of| of["status"] == "used").await?;
+    demo.until(&staff, &coupon, |of| of["status"] == "used").await?;
 
     let revert = "/orders/42/revert";
     let (status, _, body) =
@@ -159,10 +140,11 @@ async fn any_order_any_repetition_and_a_day_late() -> anyhow::Result<()> {
     // A second order with the same coupon is a person's.
     let second = order(43, &code, "discount_code", 1, true);
     assert_eq!(delivery("orders/create", "s", &second).send(&demo).await?, 200);
-    let reviews = until(&demo, &staff, "/reviews", |of| {
-        of["items"].as_array().into_iter().flatten().any(|item| item["reason"] == "used_twice")
-    })
-    .await?;
+    let reviews = demo
+        .until(&staff, "/reviews", |of| {
+            of["items"].as_array().into_iter().flatten().any(|item| item["reason"] == "used_twice")
+        })
+        .await?;
     assert_eq!(reviews["items"].as_array().map(Vec::len), Some(1), "{reviews}");
     let (status, _, body) =
         demo.ask(Some(&staff), Method::POST, "/orders/43/revert", Some(json!({})), "r2").await?;

@@ -420,16 +420,8 @@ async fn longer(
 ) -> Result<CreditBody, ApiError> {
     let shop = staff.shop(app)?;
     let (book, customer) = (book(shop)?, grants::customer(id)?);
-    let lot: i64 = no.parse().map_err(|_| ApiError::not_found())?;
-    let until = moments::end("expires_at", &wanted.expires_at, &shop.zone)?;
-    let said = Said {
-        act: "credit.extend",
-        customer,
-        detail: json!({"lot": lot, "expires_at": until.rfc3339()}),
-        reason: grants::text("reason", &wanted.reason)?,
-        note: None,
-    };
-    let (reference, asked) = (grants::reference("EXTEND", request), Asked::Extend { lot, until });
+    let (asked, said) = wanted.of(shop, customer, no, "credit.extend")?;
+    let reference = grants::reference("EXTEND", request);
     carry_out(app, staff, (shop, book), reference, asked, said).await
 }
 

@@ -3,7 +3,7 @@
 
 use crate::{
     account,
-    app::App,
+    app::{App, Shop},
     store::ledger::Asked,
     web::{
         api::grants::{self, GrantBody, Said},
@@ -18,7 +18,7 @@ use axum::{
     extract::{Path, State},
     http::HeaderMap,
 };
-use domain::{Act, At};
+use domain::{Act, At, CustomerId};
 use engine::store::Request;
 use serde::Deserialize;
 use serde_json::json;
@@ -33,6 +33,26 @@ pub struct ExtendRequest {
     pub expires_at: String,
     #[schema(example = "The shop was closed for a month")]
     pub reason: String,
+}
+
+impl ExtendRequest {
+    /// What is asked of that lot of the customer's, and what is said of it.
+    ///
+    /// # Errors
+    /// Where there is no such number, or a field is no good.
+    pub fn of(
+        &self,
+        shop: &Shop,
+        customer: CustomerId,
+        no: &str,
+        act: &'static str,
+    ) -> Result<(Asked, Said), ApiError> {
+        let lot: i64 = no.parse().map_err(|_| ApiError::not_found())?;
+        let until = moments::end("expires_at", &self.expires_at, &shop.zone)?;
+        let detail = json!({"lot": lot, "expires_at": until.rfc3339()});
+        let reason = grants::text("reason", &self.reason)?;
+        Ok((Asked::Extend { lot, until }, Said { act, customer, detail, reason, note: None }))
+    }
 }
 
 #[utoipa::path(post, path = "/admin/api/v1/customers/{id}/lots/{no}/extend", tag = "staff",
@@ -66,17 +86,8 @@ pub async fn longer(
 ) -> Result<GrantBody, ApiError> {
     let shop = staff.shop(app)?;
     let (book, customer) = (grants::book(shop)?, grants::customer(id)?);
-    let lot: i64 = no.parse().map_err(|_| ApiError::not_found())?;
-    let until = moments::end("expires_at", &wanted.expires_at, &shop.zone)?;
-    let said = Said {
-        act: "points.extend",
-        customer,
-        detail: json!({"lot": lot, "expires_at": until.rfc3339()}),
-        reason: grants::text("reason", &wanted.reason)?,
-        note: None,
-    };
+    let (asked, said) = wanted.of(shop, customer, no, "points.extend")?;
     let reference = grants::reference("EXTEND", request);
-    let asked = Asked::Extend { lot, until };
     let holder = account::pos_id(app, shop, customer).await?;
     let done = grants::carry_out(app, staff, book, &holder, reference.clone(), asked, said).await?;
     Ok(GrantBody {
