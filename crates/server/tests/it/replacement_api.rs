@@ -3,7 +3,7 @@
 use crate::{admin_pages::Pages, staff_api::Demo};
 use anyhow::Context;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -85,13 +85,11 @@ async fn a_cancelled_order_brings_a_new_coupon_and_that_its_points() -> anyhow::
     );
     let new = place["replacement"]["code"].as_str().context("a code")?.to_owned();
 
-    let page = demo
-        .until(&staff, &format!("/coupons/{new}"), |of| {
-            of["timeline"]
-                .as_array()
-                .is_some_and(|steps| steps.iter().any(|step| step["event"] == "recorded"))
-        })
-        .await?;
+    let recorded = |of: &Value| {
+        let steps = of["timeline"].as_array();
+        steps.is_some_and(|steps| steps.iter().any(|step| step["event"] == "recorded"))
+    };
+    let page = demo.until(&staff, &format!("/coupons/{new}"), recorded).await?;
     assert_eq!(
         (&page["replaces"], &page["status"], &page["points_used"], &page["expires_at"]),
         (&json!(old), &json!("unused"), &json!(300), &json!("2030-03-31T14:59:59Z")),
