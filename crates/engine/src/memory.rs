@@ -1,6 +1,7 @@
 //! The store in memory: for the simulator's speed, and to say in plain code what the SQL must do.
 //! It keeps nothing when the process ends, so no shop runs on it.
 
+mod reopened;
 mod replacements;
 
 use crate::store::{Begun, Commit, Committed, Guard, Request, Row, Start, Store, StoreError};
@@ -15,7 +16,7 @@ use domain::{
     reversal::Outcome,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -36,6 +37,9 @@ pub struct Books {
     pub promises: BTreeMap<(ShopId, Reference), (FlowId, bool)>,
     /// Orders of other channels: by which flow, and whether they count.
     pub orders: BTreeMap<(ShopId, OrderId), (FlowId, bool)>,
+    /// Of these, those that are cancelled; and what came back with each, in points or units.
+    pub cancelled: BTreeSet<(ShopId, OrderId)>,
+    pub came: BTreeMap<reopened::Line, i64>,
     /// Shopify's numbers of the credits that were given.
     pub credits: BTreeMap<(ShopId, u64), FlowId>,
 }
@@ -270,10 +274,16 @@ impl Books {
         if self.flows.values().any(under_way) {
             return Some(Begun::Refused(Problem::OrderBusy));
         }
+        if let Some(refused) = self.unfit(&of.terms) {
+            return Some(refused);
+        }
         let keys: Vec<_> =
             of.terms.items.iter().map(|item| (shop.clone(), item.reference(order))).collect();
         if keys.iter().any(|key| self.promises.contains_key(key)) {
-            return Some(Begun::Refused(Problem::AlreadyReverted));
+            return Some(Begun::Refused(match of.terms.again {
+                Some(_) => Problem::NothingToTakeBack,
+                None => Problem::AlreadyReverted,
+            }));
         }
         if let Some(refused) = self.register(&of.terms) {
             return Some(refused);
@@ -306,7 +316,12 @@ impl Books {
             Fact::Alert(reason) => self.alerts.push((row.id, *reason)),
             Fact::Notify(notice) => self.notices.push((row.id, *notice)),
             Fact::KeyReleased => self.keys.retain(|_, (id, _)| *id != row.id),
-            Fact::OrderCancelled | Fact::ReversalEnded => {}
+            Fact::ReversalEnded => {}
+            Fact::OrderCancelled => {
+                let order = row.flow.order_id().cloned().map(|order| (shop, order));
+                let own = order.filter(|order| self.orders.contains_key(order));
+                self.cancelled.extend(own);
+            }
             Fact::ReplacementBegun { .. } | Fact::Replaced | Fact::NotReplaced => {
                 self.apply_to_replacement(row, fact);
             }
@@ -317,6 +332,7 @@ impl Books {
                 }
             }
             Fact::ItemEnded { item, outcome } => {
+                self.moved_with(row, *item, *outcome);
                 if let Some(reference) = reference_of(row, *item) {
                     self.promises.insert((shop.clone(), reference), (row.id, true));
                 }

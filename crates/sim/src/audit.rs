@@ -6,6 +6,7 @@ mod ended;
 mod flows;
 mod orders;
 mod own_orders;
+mod reopened;
 mod replacements;
 
 use crate::diary::{Deed, Entry, Word};
@@ -194,6 +195,8 @@ impl Auditor {
             Entry::Placing { .. }
             | Entry::Counted { .. }
             | Entry::OwnReverting { .. }
+            | Entry::Reopened { .. }
+            | Entry::TakingAgain { .. }
             | Entry::OwnCredit { .. } => self.read_of_own(entry),
             Entry::Ledger { reference, points } => self.ledger(reference, *points),
             Entry::Review { flow, reason, open } => {

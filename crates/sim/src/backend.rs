@@ -63,6 +63,9 @@ pub trait Backend: Send + Sync {
     ) -> Result<Noted, StoreError>;
     /// Keeps what was read of an order.
     async fn note_order(&self, order: &KnownOrder) -> Result<(), StoreError>;
+    /// Staff re-open an order of another channel. False where a reversal works on it.
+    async fn stand_again(&self, shop: &ShopId, order: &OrderId, at: At)
+    -> Result<bool, StoreError>;
     /// What is due of an order that was noted, and what of it is promised already.
     async fn standing(&self, order: &KnownOrder) -> Result<Standing, StoreError>;
 }
@@ -107,6 +110,10 @@ impl Backend for InMemory {
     async fn note_order(&self, order: &KnownOrder) -> Result<(), StoreError> {
         self.heard().entry(order.order.clone()).or_default().extend(order.refunds.iter().copied());
         Ok(())
+    }
+
+    async fn stand_again(&self, shop: &ShopId, order: &OrderId, _: At) -> Result<bool, StoreError> {
+        Ok(self.0.books().set_cancelled(shop, order, false))
     }
 
     async fn standing(&self, order: &KnownOrder) -> Result<Standing, StoreError> {

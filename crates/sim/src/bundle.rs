@@ -26,12 +26,15 @@ pub enum Bundle {
     /// A till that can tell nothing loses what brings points back, or its answer, again and again,
     /// and staff answer in dialogs that have been open for long.
     TwoDoubts,
+    /// Orders of other channels are cancelled, stand again, and are cancelled again.
+    Reopened,
 }
 
 impl Bundle {
     /// Tasks that get on in each step.
     pub const POLLS: u32 = 3;
-    const ALL: [Bundle; 3] = [Bundle::LostCreation, Bundle::LateSwitches, Bundle::TwoDoubts];
+    const ALL: [Bundle; 4] =
+        [Bundle::LostCreation, Bundle::LateSwitches, Bundle::TwoDoubts, Bundle::Reopened];
 
     /// For the trace.
     pub const fn name(self) -> &'static str {
@@ -39,6 +42,7 @@ impl Bundle {
             Bundle::LostCreation => "bundle: creations are lost",
             Bundle::LateSwitches => "bundle: switches land late",
             Bundle::TwoDoubts => "bundle: doubt follows doubt",
+            Bundle::Reopened => "bundle: cancelled orders stand again",
         }
     }
 
@@ -66,7 +70,12 @@ impl Bundle {
             Bundle::LostCreation => (0, 20),
             Bundle::LateSwitches => (6, 0),
             Bundle::TwoDoubts => (12, 30),
+            Bundle::Reopened => (0, 0),
         };
+        if self == Bundle::Reopened {
+            (swarm.spends, swarm.redeems) = (12, 0);
+            (swarm.places, swarm.own_reversals, swarm.reopens) = (24, 12, 12);
+        }
         swarm.bundle = Some(self);
     }
 
@@ -90,7 +99,7 @@ impl Bundle {
     /// How the till lets a doubt be settled; `None`: in any way.
     pub const fn recovery(self) -> Option<Recovery> {
         match self {
-            Bundle::LostCreation | Bundle::LateSwitches => None,
+            Bundle::LostCreation | Bundle::LateSwitches | Bundle::Reopened => None,
             Bundle::TwoDoubts => Some(Recovery::Review),
         }
     }
@@ -103,7 +112,7 @@ impl Bundle {
     /// Among how many of the acts on a coupon staff choose: cancellations, holds, releases, others.
     pub const fn acts(self) -> u64 {
         match self {
-            Bundle::LostCreation => 8,
+            Bundle::LostCreation | Bundle::Reopened => 8,
             Bundle::LateSwitches => 6,
             Bundle::TwoDoubts => 3,
         }

@@ -173,6 +173,17 @@ pub enum Entry {
         credit: i64,
         cancels: bool,
     },
+    /// Staff re-opened such an order.
+    Reopened {
+        order: u64,
+    },
+    /// Kaeru accepted to take again what had come back with it.
+    TakingAgain {
+        order: u64,
+        flow: u128,
+        codes: Vec<String>,
+        credit: i64,
+    },
     /// The book of store credit that Kaeru holds: a movement, the balance after it, and what all
     /// lots hold.
     OwnCredit {
@@ -283,6 +294,8 @@ impl fmt::Display for Entry {
                 let cancels = if *cancels { "cancels, " } else { "" };
                 write!(f, "flow {flow} {cancels}gives order {order} back: {codes:?}, {credit}")
             }
+            Entry::Reopened { order } => write!(f, "order {order} stands again"),
+            Entry::TakingAgain { flow, codes, .. } => write!(f, "flow {flow} retakes {codes:?}"),
             Entry::OwnCredit { reference, customer, minor, balance, .. } => {
                 write!(f, "own credit: {reference} {minor:+} for {customer}, now {balance}")
             }

@@ -3,6 +3,7 @@
 
 use crate::{
     diary::{Deed, Entry, Word},
+    own_orders::Lines,
     shared::{Death, Shared},
     swarm::Write,
 };
@@ -48,6 +49,8 @@ pub struct Picture {
     /// Orders of other channels that count, and those that are cancelled.
     pub counted: BTreeSet<u64>,
     pub cancelled: BTreeSet<u64>,
+    /// What came back with them.
+    pub own: Lines,
 }
 
 impl Picture {
@@ -120,14 +123,17 @@ fn own_reverting(flow: u128, of: &Reversal) -> Entry {
             Item::Points { code, .. } | Item::Replacement { code, .. } => {
                 codes.push(code.to_string());
             }
-            Item::OwnCredit { amount, .. } => credit = amount.minor,
-            Item::Credit { .. }
-            | Item::Earned { .. }
-            | Item::PointsAgain { .. }
-            | Item::CreditAgain { .. } => {}
+            Item::PointsAgain { code, .. } => codes.push(code.to_string()),
+            Item::OwnCredit { amount, .. } | Item::CreditAgain { amount, .. } => {
+                credit = amount.minor;
+            }
+            Item::Credit { .. } | Item::Earned { .. } => {}
         }
     }
     let order = of.terms.order.as_str().parse().unwrap_or(0);
+    if of.terms.again.is_some() {
+        return Entry::TakingAgain { order, flow, codes, credit };
+    }
     Entry::OwnReverting { order, flow, codes, credit, cancels: of.cancels_here() }
 }
 
@@ -141,7 +147,7 @@ fn reverting(flow: u128, of: &Reversal) -> Entry {
             Item::Replacement { code: of, .. } => code = of.to_string(),
             Item::Credit { .. } | Item::OwnCredit { .. } => credit = true,
             Item::Earned { points: part, .. } => earned = part.get(),
-            // Nobody re-opens an order here.
+            // Shopify re-opens no order.
             Item::PointsAgain { .. } | Item::CreditAgain { .. } => {}
         }
     }
@@ -213,6 +219,9 @@ impl Journal {
         if let Some(flow) = row.flow.conversion() {
             picture.conversions.insert(flow.terms.code.clone(), row.id);
         }
+        if let Some(of) = row.flow.reversal().filter(|_| own) {
+            picture.own.begun(of);
+        }
         if used && let Some(terms) = row.flow.terms() {
             picture.used.insert(terms.code.clone());
         }
@@ -241,6 +250,11 @@ impl Journal {
                     self.shared.note(Entry::Review { flow, reason, open: false });
                 }
                 Fact::ReplacementBegun { item } => self.replacement_began(commit, *item),
+                Fact::ItemEnded { item, outcome } => {
+                    if let Some(of) = row.flow.reversal() {
+                        self.picture().own.ended(of, *item, *outcome);
+                    }
+                }
                 Fact::OrderPlaced => {
                     let order = order_number(&row.flow);
                     self.picture().counted.insert(order);

@@ -153,6 +153,8 @@ mutants! {
     OwnCreditUnknownReadAsRefused,
     /// an unknown outcome of such a spending is read as done
     OwnCreditUnknownReadAsDone,
+    /// what the balance does not hold is called taken again
+    ShortReadAsTaken,
 }
 
 impl Mutant {

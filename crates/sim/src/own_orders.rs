@@ -1,6 +1,10 @@
 //! Staff place orders of other channels, cancel them, and give back what paid for them. They do
 //! what the service does, and nothing that it does not.
 
+mod reopened;
+
+pub use reopened::Lines;
+
 use crate::{
     mutants::Mutant,
     people::{Desk, shop, staff},
@@ -80,11 +84,13 @@ impl Desk {
     /// at once.
     pub async fn give_back_own(self: Arc<Self>, own: OwnOrder, things: bool, key: String) {
         let now = self.engine.clock.now();
-        let (counts, cancelled) = {
+        let (counts, cancelled, items) = {
             let picture = self.office.picture();
-            (picture.counted.contains(&own.order), picture.cancelled.contains(&own.order))
+            let items = if things { items(&own, now.plus(EXTENDED), &picture.own) } else { vec![] };
+            let (of, cancelled) = (&own.order, &picture.cancelled);
+            (picture.counted.contains(of), cancelled.contains(of), items)
         };
-        if !counts || (cancelled && !things) {
+        if !counts || (cancelled && items.is_empty()) {
             return;
         }
         let why = reversal::Why::Customer;
@@ -99,7 +105,7 @@ impl Desk {
             cancel: (!cancelled).then_some(cancel),
             refunds: false,
             again: None,
-            items: if things { items(&own, now.plus(EXTENDED)) } else { vec![] },
+            items,
             reverts_by: now,
             notify: true,
             at: now,
@@ -114,19 +120,23 @@ impl Desk {
     }
 }
 
-fn items(own: &OwnOrder, until: domain::At) -> Vec<Item> {
-    let points = own.coupons.iter().map(|Coupon { terms, .. }| Item::Points {
-        code: terms.code.clone(),
-        pos_id: terms.pos_id.clone(),
-        points: terms.points,
-        part: 1,
-        expiry: Expiry::default(),
-        paid_by: terms.replaces.as_ref().map(|of| of.paid_by.clone()),
+/// What comes back, where it has not.
+fn items(own: &OwnOrder, until: domain::At, lines: &Lines) -> Vec<Item> {
+    let points = own.coupons.iter().filter_map(|Coupon { terms, .. }| {
+        Some(Item::Points {
+            part: lines.next_return(own.order, Some(&terms.code))?,
+            code: terms.code.clone(),
+            pos_id: terms.pos_id.clone(),
+            points: terms.points,
+            expiry: Expiry::default(),
+            paid_by: terms.replaces.as_ref().map(|of| of.paid_by.clone()),
+        })
     });
-    let credit = (own.credit > 0).then(|| Item::OwnCredit {
+    let part = lines.next_return(own.order, None).filter(|_| own.credit > 0);
+    let credit = part.map(|part| Item::OwnCredit {
         holder: PosId(own.customer.to_string()),
         amount: yen(own.credit),
-        part: 1,
+        part,
         expiry: Expiry { original: None, requested: Some(until) },
     });
     points.chain(credit).collect()

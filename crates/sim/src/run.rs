@@ -431,7 +431,7 @@ impl Run {
         self.check()
     }
 
-    fn failure(&mut self, law: &'static str, what: String) -> Failure {
+    pub(crate) fn failure(&mut self, law: &'static str, what: String) -> Failure {
         let trace = std::mem::take(&mut self.report.trace);
         Failure { step: self.step, breach: Breach { law, what }, trace }
     }

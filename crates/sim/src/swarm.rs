@@ -96,6 +96,8 @@ pub struct Swarm {
     /// Orders of other channels placed, cancelled and given back.
     pub places: u64,
     pub own_reversals: u64,
+    /// Such orders re-opened, or what came back with them taken again.
+    pub reopens: u64,
     /// Troubles that belong together.
     pub bundle: Option<Bundle>,
 }
@@ -150,6 +152,7 @@ impl Swarm {
             refunds: often(6, &[1, 3]),
             places: often(8, &[1, 3]),
             own_reversals: often(8, &[1, 3]),
+            reopens: 0,
             bundle: None,
         }
     }

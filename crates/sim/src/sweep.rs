@@ -42,10 +42,14 @@ pub enum Kind {
     PlacingRefused,
     /// Such an order is cancelled, and everything comes back.
     OwnReversal,
+    /// It stands again, and what came back is taken again.
+    TakingAgain,
+    /// The same where the customer has spent it.
+    TakingAgainSpent,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 14] = [
+    pub const ALL: [Kind; 16] = [
         Kind::Conversion,
         Kind::ConversionWithCheck,
         Kind::Cancellation,
@@ -60,7 +64,15 @@ impl Kind {
         Kind::Placing,
         Kind::PlacingRefused,
         Kind::OwnReversal,
+        Kind::TakingAgain,
+        Kind::TakingAgainSpent,
     ];
+}
+
+impl Kind {
+    const fn takes_again(self) -> bool {
+        matches!(self, Kind::TakingAgain | Kind::TakingAgainSpent)
+    }
 }
 
 /// The tills, by how they let a doubt be settled.
@@ -144,6 +156,9 @@ fn one(
     }
     run.calm_down()?;
     run.arm(false);
+    if let Some(coupon) = coupon(&run).filter(|_| kind.takes_again()) {
+        run.cancelled_once_more(&own_order(coupon, 500))?;
+    }
     run.everybody_can_convert_again()?;
     Ok(run.calls())
 }
@@ -170,9 +185,19 @@ fn prepare(run: &mut Run, kind: Kind) -> Result<(), Failure> {
         run.redeem(&coupon);
         run.calm_down()?;
     }
-    if let Some(coupon) = coupon(run).filter(|_| kind == Kind::OwnReversal) {
-        run.place_this(&own_order(coupon, 500), 1);
+    let placed = kind == Kind::OwnReversal || kind.takes_again();
+    if let Some(own) = coupon(run).filter(|_| placed).map(|coupon| own_order(coupon, 500)) {
+        run.place_this(&own, 1);
         run.calm_down()?;
+        if kind.takes_again() {
+            run.give_back_this(&own, true, 1);
+            run.calm_down()?;
+            run.reopen_this(&own);
+            run.calm_down()?;
+        }
+    }
+    if kind == Kind::TakingAgainSpent {
+        run.spend_all();
     }
     if kind == Kind::Expiry {
         run.shared.advance(run.office.valid);
@@ -195,6 +220,9 @@ fn suffer(run: &mut Run, kind: Kind) {
         Kind::Placing => return run.place_this(&own_order(coupon, 500), 1),
         Kind::PlacingRefused => return run.place_this(&own_order(coupon, 5_000), 1),
         Kind::OwnReversal => return run.give_back_this(&own_order(coupon, 500), true, 1),
+        Kind::TakingAgain | Kind::TakingAgainSpent => {
+            return run.take_again(&own_order(coupon, 500), 1);
+        }
         Kind::Expiry => Do::Expire,
     };
     run.do_to(coupon, what, Some("act"));

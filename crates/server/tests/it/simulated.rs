@@ -3,11 +3,14 @@
 //! sqlite` runs more seeds.
 
 use async_trait::async_trait;
-use domain::{At, Code, CustomerId, FlowId, PartialRefunds, ShopId};
+use domain::{Actor, At, Code, CustomerId, FlowId, OrderId, PartialRefunds, ShopId};
 use engine::store::{Begun, Commit, Committed, Request, Row, Start, Store, StoreError};
-use server::store::{
-    Database, Journal, Location, coupons, order_lists,
-    orders::{self, Goods, Payment, Refund, Seen, Status},
+use server::{
+    ids,
+    store::{
+        Database, Journal, Location, audit, coupons, order_lists,
+        orders::{self, Goods, Payment, Refund, Seen, Status},
+    },
 };
 use sim::{
     Setup,
@@ -175,6 +178,30 @@ impl Backend for OnDisk {
             points: share(coupon.due, coupon.taken, coupon.parts),
             earned: share(found.earned.due, found.earned.taken, found.earned.parts),
         })
+    }
+
+    async fn stand_again(
+        &self,
+        shop: &ShopId,
+        order: &OrderId,
+        at: At,
+    ) -> Result<bool, StoreError> {
+        let entry = audit::Entry {
+            id: ids::flow(at),
+            shop: shop.clone(),
+            at,
+            by: Actor::System,
+            role: None,
+            act: "order.status",
+            subject: order.to_string(),
+            detail: serde_json::Value::Null,
+            reason: None,
+            note: None,
+            origin: None,
+            flow: None,
+        };
+        let database = self.0.database();
+        self.0.wait(orders::set_status(&database, shop, order, Status::Confirmed, entry))
     }
 
     async fn note_use(

@@ -21,6 +21,8 @@ impl Auditor {
             self.reversal_sent(of_order)
         } else if let Some(order) = reference.strip_prefix("CREDIT-") {
             self.own_sent(order)
+        } else if let Some(of_order) = reference.strip_prefix("REOPEN-") {
+            self.going_again(of_order).map(drop)
         } else {
             broken("I2", format!("{reference} is nothing that is ever sent"))
         }
@@ -46,6 +48,8 @@ impl Auditor {
             self.refunded(code, customer, points)
         } else if let Some(of_order) = reference.strip_prefix("ORDER-") {
             self.came_back(of_order, customer, points)
+        } else if let Some(of_order) = reference.strip_prefix("REOPEN-") {
+            self.went_again(of_order, customer, points)
         } else {
             must(reference.starts_with("SPEND-"), "I2", || format!("{reference} is no reference"))
         }

@@ -8,15 +8,15 @@ use crate::diary::{Entry, Word};
 #[derive(Debug)]
 pub(super) struct Own {
     flow: u128,
-    customer: u64,
+    pub customer: u64,
     codes: Vec<String>,
     /// Whether each of them lived when it began.
     lived: Vec<bool>,
     credit: i64,
-    counted: bool,
-    spent: i64,
+    pub counted: bool,
+    pub spent: i64,
     times: u32,
-    back: i64,
+    pub back: i64,
 }
 
 /// What a flow does about such an order.
@@ -24,6 +24,7 @@ pub(super) struct Own {
 pub(super) enum OwnAct {
     Placing { order: u64, codes: Vec<String> },
     Reverting { order: u64, codes: Vec<String>, credit: i64 },
+    TakingAgain { order: u64, codes: Vec<String> },
 }
 
 impl Flow {
@@ -45,6 +46,10 @@ impl Auditor {
             Entry::Counted { order } => self.counted(*order),
             Entry::OwnReverting { order, flow, codes, credit, cancels } => {
                 self.own_reverting((*order, *flow), codes, *credit, *cancels)
+            }
+            Entry::Reopened { order } => self.reopened(*order),
+            Entry::TakingAgain { order, flow, codes, .. } => {
+                self.taking_again((*order, *flow), codes)
             }
             Entry::OwnCredit { reference, customer, minor, balance, lots } => {
                 let sum = self.own_balances.entry(*customer).or_default();
@@ -68,7 +73,7 @@ impl Auditor {
         })
     }
 
-    fn own(&mut self, order: u64) -> Result<&mut Own, Breach> {
+    pub(super) fn own(&mut self, order: u64) -> Result<&mut Own, Breach> {
         match self.own.get_mut(&order) {
             Some(own) => Ok(own),
             None => broken("I2", format!("order {order} of another channel was never begun")),
@@ -160,6 +165,9 @@ impl Auditor {
             let failed = self.flow(flow)?.word == Word::Failed;
             return must(!failed, "I7", || format!("{reference} was spent after «failed»"));
         }
+        if let Some(of_order) = reference.strip_prefix("REOPEN-") {
+            return self.credit_went_again(of_order, customer, minor);
+        }
         let Some(of_order) = reference.strip_prefix("ORDER-") else { return Ok(()) };
         let Some(Ok(order)) = of_order.split_once('-').map(|(order, _)| order.parse()) else {
             return broken("I2", format!("{reference} is no reference"));
@@ -209,6 +217,7 @@ impl Auditor {
                 }
                 Ok(())
             }
+            OwnAct::TakingAgain { order, codes } => self.taken_again(*order, codes, done),
             OwnAct::Reverting { order, codes, credit } => {
                 must(done, "I7", || format!("order {order}: failed without a cause"))?;
                 let cancelled = self.order(*order)?.cancelled;
@@ -233,7 +242,7 @@ impl Auditor {
             _ => false,
         });
         let points = self.wishes.get(code).map_or(0, |wish| wish.points);
-        with.map(|_| points).sum()
+        with.map(|_| points).sum::<i64>() + self.gone_again(code)
     }
 
     /// At the end: what counts is paid, what does not is not, and whoever had a coupon used in two

@@ -8,7 +8,8 @@ use domain::{
     At, Code, CustomerId, Effect, Fact, Flow, FlowId, Pending, Points, Problem, ShopId,
     conversion::State,
     coupon::Status,
-    reversal::{Expiry, Item},
+    effect::Moved,
+    reversal::{Expiry, Item, Outcome},
 };
 use engine::store::{Begun, Commit, Committed, Guard, Request, Row, Start, Store, StoreError};
 use std::{
@@ -34,6 +35,7 @@ pub fn is_above(mutant: Mutant) -> bool {
             | Mutant::ReplacedAndGivenBack
             | Mutant::ReplacementForgotten
             | Mutant::LostCreationForgotten
+            | Mutant::ShortReadAsTaken
     )
 }
 
@@ -96,6 +98,16 @@ fn give_back_too(flow: &mut Flow) {
     flow.terms.items.extend(new);
 }
 
+/// What did not go with a re-opened order.
+fn call_taken(commit: &mut Commit) {
+    let again = commit.row.flow.reversal().is_some_and(|flow| flow.terms.again.is_some());
+    for fact in commit.facts.iter_mut().filter(|_| again) {
+        if let Fact::ItemEnded { outcome: outcome @ Outcome::Short, .. } = fact {
+            *outcome = Outcome::Moved(Moved::default());
+        }
+    }
+}
+
 /// What was sent, not answered, and cannot land any more.
 fn forget_creation(flow: &mut Flow, now: At) {
     if let Flow::Conversion(flow) = flow
@@ -135,6 +147,9 @@ impl Store for Above {
             });
             let freed: Vec<_> = begun.collect();
             commit.facts.extend(freed);
+        }
+        if self.mutant == Mutant::ShortReadAsTaken {
+            call_taken(&mut commit);
         }
         commit.facts.retain(|fact| !self.forgets(fact));
         if self.mutant == Mutant::IntentSkipped {

@@ -129,6 +129,9 @@ impl Run {
         if chance.one_in(swarm.own_reversals) {
             self.give_back_own();
         }
+        if chance.one_in(swarm.reopens) {
+            self.reopen_own();
+        }
         if chance.one_in(40) {
             self.staff_decide(true);
         }

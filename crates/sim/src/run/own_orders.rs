@@ -1,6 +1,6 @@
 //! Orders of other channels in a run: who places what, and what store credit there is.
 
-use super::{CUSTOMERS, Run};
+use super::{CUSTOMERS, Run, Went};
 use crate::own_orders::OwnOrder;
 use std::{
     sync::{Arc, PoisonError},
@@ -72,6 +72,49 @@ impl Run {
             let things = !shared.chance.one_in(3);
             self.give_back_this(&own, things, shared.chance.one_of(&[1, 1, 2]));
         }
+    }
+
+    /// Staff re-open an order, or take again what came back with it.
+    pub(super) fn reopen_own(&mut self) {
+        let Some(own) = self.some_own_order() else { return };
+        if self.shared.chance.one_in(2) {
+            self.reopen_this(&own);
+        } else {
+            self.take_again(&own, self.shared.chance.one_of(&[1, 1, 2]));
+        }
+    }
+
+    pub(crate) fn reopen_this(&mut self, own: &OwnOrder) {
+        let replica = self.any_replica();
+        let desk = self.desk(replica);
+        self.spawn(replica, desk.reopen_own(own.clone()));
+    }
+
+    pub(crate) fn take_again(&mut self, own: &OwnOrder, presses: usize) {
+        self.keys += 1;
+        let key = format!("take-again-{}", self.keys);
+        for _ in 0..presses {
+            let replica = self.any_replica();
+            let desk = self.desk(replica);
+            self.spawn(replica, desk.take_again(own.clone(), key.clone()));
+        }
+    }
+
+    /// The first customer spends nearly all points and all credit.
+    pub(crate) fn spend_all(&self) {
+        let (books, now) = (&mut *self.world.books(), self.shared.now());
+        let points = books.till.balances.get(&1).map_or(0, |held| 100 - held);
+        drop(books.till.move_points(&self.shared, now, 1, points, "SPEND-ALL"));
+        let all = LOTS.iter().map(|(amount, _)| -amount).sum();
+        drop(books.own_credit.move_credit(&self.shared, (now, 1), all, "SPEND-ALL", None));
+    }
+
+    /// Whatever went again, the next cancellation brings it back.
+    pub(crate) fn cancelled_once_more(&mut self, own: &OwnOrder) -> Went {
+        self.give_back_this(own, true, 1);
+        self.calm_down()?;
+        let back = self.office.picture().own.all_back(own);
+        if back { Ok(()) } else { Err(self.failure("I2", "it does not come back".to_owned())) }
     }
 
     pub(crate) fn give_back_this(&mut self, own: &OwnOrder, things: bool, presses: usize) {

@@ -102,7 +102,11 @@ impl OwnCredit {
                 Some(Taken { lot, amount: -change.amount })
             };
             let parts = line.changes.iter().filter_map(of);
-            self.taken.entry(reference.to_owned()).or_default().extend(parts);
+            // What is taken again can be given back again, by the name of the first spending.
+            let again = reference.strip_prefix("REOPEN-").and_then(|of| of.split_once('-'));
+            let first = again.map(|(order, _)| format!("CREDIT-{order}"));
+            let first = first.unwrap_or_else(|| reference.to_owned());
+            self.taken.entry(first).or_default().extend(parts);
         }
         self.movements.entry(reference.to_owned()).or_default().push((
             line.amount,
