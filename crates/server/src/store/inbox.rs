@@ -12,6 +12,9 @@ use std::time::Duration;
 /// day late.
 pub const REMEMBERED: Duration = Duration::from_secs(30 * 86_400);
 
+/// How long webhooks belong to whoever took them.
+pub const LEASE: Duration = Duration::from_secs(120);
+
 /// A webhook whose signature was checked.
 #[derive(Clone, Debug)]
 pub struct Arrival {
@@ -48,6 +51,10 @@ pub enum Verdict {
 const KEEP: &str = "INSERT INTO webhook_inbox \
     (shop, id, topic, body, triggered_at, received_at, due_at, tries) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, 0) ON CONFLICT DO NOTHING";
+
+/// After a restart of the only process: what a dead one had in its hands is due, at ?1. What waits
+/// for its next try comes early, which does no harm. ?2: by when a lease of now ends.
+pub const RECLAIM: &str = "UPDATE webhook_inbox SET due_at = ?1 WHERE due_at > ?1 AND due_at <= ?2";
 
 const NEXT: &str = "SELECT min(due_at) FROM webhook_inbox WHERE due_at IS NOT NULL";
 
@@ -204,4 +211,33 @@ pub async fn counts(database: &Database) -> Result<(i64, i64), StoreError> {
     let lines = database.read(sql, vec![]).await?;
     let Some(line) = lines.first() else { return Ok((0, 0)) };
     Ok((line.int(0)?, line.int(1)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Location;
+
+    #[tokio::test]
+    async fn what_a_dead_process_was_working_on_is_due_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = Location::Sqlite(folder.path().join("kaeru.db"));
+        let now = At(1_000_000);
+        let arrival = Arrival {
+            shop: ShopId::from("main"),
+            id: "1".to_owned(),
+            topic: "orders/paid".to_owned(),
+            body: "{}".to_owned(),
+            triggered_at: None,
+            at: now,
+        };
+        let first = Database::open(&at, now).await.unwrap();
+        assert!(keep(&first, arrival).await.unwrap());
+        assert_eq!(claim(&first, now, now.plus(LEASE), 9).await.unwrap().len(), 1);
+        assert!(claim(&first, now, now.plus(LEASE), 9).await.unwrap().is_empty());
+        drop(first);
+        let second = Database::open(&at, now).await.unwrap();
+        let taken = claim(&second, now, now.plus(LEASE), 9).await.unwrap();
+        assert_eq!(taken.iter().map(|of| of.tries).collect::<Vec<_>>(), [2]);
+    }
 }

@@ -47,6 +47,7 @@ const CHANGES: &[Change] = &changes![
     "0022_search_later",
     "0026_replacements",
     "0027_taken_back",
+    "0028_hot_flows",
 ];
 
 const REMEMBER: &str = "CREATE TABLE IF NOT EXISTS schema_migration \

@@ -6,6 +6,7 @@
 pub mod approvals;
 pub mod audit;
 pub mod backup;
+mod checkpoint;
 pub mod coupons;
 pub mod credits;
 pub mod customers;

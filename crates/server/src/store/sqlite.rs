@@ -2,7 +2,7 @@
 //! connections of their own.
 
 use super::{
-    jobs, leases, migrate, outbox, reconciliation, sql,
+    inbox, jobs, leases, migrate, outbox, reconciliation, sql,
     tx::{DbError, Dialect, End, Line, Ran, Statement, Tx, Value, Work},
     writer::Writer,
 };
@@ -60,6 +60,7 @@ impl Sqlite {
         let reclaimed = reclaim(&connection, now, At(i64::MAX))?;
         connection.execute(outbox::RECLAIM, params![now.0, now.plus(leases::LEASE).0])?;
         connection.execute(jobs::RECLAIM, params![now.0, now.plus(leases::LEASE).0])?;
+        connection.execute(inbox::RECLAIM, params![now.0, now.plus(inbox::LEASE).0])?;
         let (sql, lease) = (reconciliation::RECLAIM, reconciliation::LEASE);
         connection.execute(sql, params![now.0, now.plus(lease).0])?;
         let sqlite = Self::start(path, connection, Some(lock))?;
@@ -103,7 +104,7 @@ impl Sqlite {
             places: Semaphore::new(READERS),
         };
         Ok(Self {
-            writer: Writer::start(connection)?,
+            writer: Writer::start(connection, connect(path, OpenFlags::default())?)?,
             readers,
             left: Mutex::new(None),
             _lock: lock,
@@ -221,7 +222,8 @@ fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     if !flags.contains(OpenFlags::SQLITE_OPEN_READ_ONLY) {
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(None, "synchronous", "full")?;
-        connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+        // See `checkpoint.rs`.
+        connection.pragma_update(None, "wal_autocheckpoint", 0)?;
         // What a transaction would put back stays in memory, not in a file made for each.
         connection.pragma_update(None, "temp_store", "memory")?;
     }

@@ -5,7 +5,10 @@
 //! undone is rare, so nothing is set up for it: the whole group is rolled back and run again, each
 //! job behind a savepoint of its own. A savepoint makes SQLite copy every page before its change.
 
-use super::tx::{DbError, End};
+use super::{
+    checkpoint::Checkpoints,
+    tx::{DbError, End},
+};
 use engine::store::StoreError;
 use rusqlite::Connection;
 use std::{
@@ -78,14 +81,17 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub fn start(mut connection: Connection) -> std::io::Result<Self> {
+    /// `beside`: another connection to the same file, to carry the log over.
+    pub fn start(mut connection: Connection, beside: Connection) -> std::io::Result<Self> {
         let (sender, receiver) = channel();
+        let mut checkpoints = Checkpoints::start(beside)?;
         let failing = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&failing);
         let thread =
             std::thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || {
                 let _guard = FailStop;
-                work(&mut connection, &receiver, &flag);
+                Checkpoints::listen(&connection);
+                work(&mut connection, &receiver, &flag, &mut checkpoints);
             })?;
         Ok(Self { jobs: Some(sender), thread: Some(thread), failing })
     }
@@ -134,7 +140,12 @@ impl Drop for FailStop {
     }
 }
 
-fn work(connection: &mut Connection, jobs: &Jobs, failing: &AtomicBool) {
+fn work(
+    connection: &mut Connection,
+    jobs: &Jobs,
+    failing: &AtomicBool,
+    checkpoints: &mut Checkpoints,
+) {
     while let Ok(first) = jobs.recv() {
         let mut group = vec![first];
         let committed = commit(connection, jobs, &mut group);
@@ -150,6 +161,7 @@ fn work(connection: &mut Connection, jobs: &Jobs, failing: &AtomicBool) {
         for job in group {
             job.answer(committed.as_ref().copied().map_err(|error| StoreError(error.to_string())));
         }
+        checkpoints.between(connection);
     }
 }
 
@@ -237,7 +249,7 @@ mod tests {
         let path = folder.path().join("t.db");
         let connection = Connection::open(&path).unwrap();
         connection.execute_batch("CREATE TABLE t (n INTEGER PRIMARY KEY)").unwrap();
-        let writer = Writer::start(connection).unwrap();
+        let writer = Writer::start(connection, Connection::open(&path).unwrap()).unwrap();
         let (go, wait) = mpsc::channel::<()>();
         let first = writer.run(move |_| {
             // Run again, it finds the other end gone.

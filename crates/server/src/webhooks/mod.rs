@@ -26,8 +26,6 @@ const PACE: Duration = Duration::from_millis(500);
 /// So many are taken at once, and so many worked on side by side.
 const MOST: i64 = 128;
 const BESIDE: usize = 16;
-/// How long they belong to whoever took them.
-const LEASE: Duration = Duration::from_secs(120);
 /// After so many tries a person must look: about two days.
 const MOST_TRIES: i64 = 60;
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
@@ -95,7 +93,7 @@ pub async fn run(app: Arc<App>) {
 /// Where the database does not answer. What was taken is taken again later.
 pub async fn work(app: &Arc<App>) -> Result<usize, StoreError> {
     let now = app.now();
-    let taken = inbox::claim(&app.database, now, now.plus(LEASE), MOST).await?;
+    let taken = inbox::claim(&app.database, now, now.plus(inbox::LEASE), MOST).await?;
     let count = taken.len();
     let verdicts: Vec<_> = futures::stream::iter(taken)
         .map(|waiting| async {

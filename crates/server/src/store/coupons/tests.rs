@@ -10,8 +10,12 @@ async fn database(folder: &tempfile::TempDir) -> Database {
 }
 
 async fn step(journal: &Journal, row: Row, input: Input) -> Row {
+    step_until(journal, row, input, None).await
+}
+
+async fn step_until(journal: &Journal, row: Row, input: Input, due_at: Option<At>) -> Row {
     let step = row.flow.step(&input, NOW).unwrap();
-    let row = Row { flow: step.next, version: row.version + 1, due_at: None, ..row };
+    let row = Row { flow: step.next, version: row.version + 1, due_at, ..row };
     let event = Event { name: step.event, detail: None };
     let commit = Commit { row: row.clone(), at: NOW, event, facts: step.facts };
     journal.commit(&commit).await.unwrap();
@@ -165,6 +169,31 @@ async fn what_an_order_says_of_a_coupon() {
     assert_eq!(journal.use_of(&shop, &Code(code)).await.unwrap().as_deref(), Some("#1"));
     let open = super::super::reviews::list(&database, &shop, true, None, 9).await.unwrap();
     assert_eq!(open.iter().map(|case| case.reason.as_str()).collect::<Vec<_>>(), ["used_twice"]);
+}
+
+#[tokio::test]
+async fn doubts_are_found_among_the_unfinished_and_the_open_reviews() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = database(&folder).await;
+    let journal = Journal::new(database.clone());
+    let reads = crate::store::reads::Reads::new(database.clone());
+    let shop = ShopId::from("main");
+    let begun = journal.begin(engine::conformance::start(1, 1)).await.unwrap();
+    let Begun::Started(mut row) = begun else { panic!("did not start") };
+    let created = Input::Created { node: NodeId(7), unpayable: None };
+    for (input, due, doubts) in [
+        (created, Some(NOW), 0),
+        (Input::InDoubt, Some(NOW), 1),
+        (Input::Parked(domain::effect::Reason::NoLookUp), Some(NOW), 1),
+        (Input::Done, None, 1),
+        (Input::Verdict { applied: false }, Some(NOW), 0),
+    ] {
+        row = step_until(&journal, row, input, due).await;
+        let state = row.flow.state_name();
+        assert_eq!(reads.gauges().await.unwrap().in_doubt, doubts, "{state}");
+        let oldest = super::super::overview::oldest_doubt(&database, &shop).await.unwrap();
+        assert_eq!(oldest.is_some(), doubts > 0, "{state}");
+    }
 }
 
 /// However many coupons there are, and without statistics, which no database here has.
