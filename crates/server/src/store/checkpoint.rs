@@ -1,9 +1,9 @@
-//! SQLite's log is carried into the database beside the writer. A commit that did so by itself would
-//! hold up everybody behind it for as long as thousands of pages take.
+//! SQLite's log is carried into the database beside the writer. A commit that did so by itself
+//! would hold up everybody behind it for as long as thousands of pages take.
 //!
 //! ```text
-//!   writer: … commit (the log is long) ─▶ wakes ─▶ … commits on … ─▶ carries the little that came
-//!   beside it:                              carries all that is there ┘  meanwhile: the log begins anew
+//!   writer:    the log is long ─▶ wakes ─▶ commits on ─▶ carries the little that came meanwhile:
+//!   beside it:                     carries all there is ┘                    the log begins anew
 //! ```
 
 use rusqlite::{Connection, Row};
