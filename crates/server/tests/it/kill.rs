@@ -13,7 +13,7 @@ use std::{
     process::Command,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -54,8 +54,18 @@ jwt_secret = "a-secret-for-this-test-only"
     )
 }
 
+/// One that nobody listens at, another with each call. The system gives none of these to a
+/// connection by chance, as it may with those it chooses itself.
 pub fn free_port() -> anyhow::Result<u16> {
-    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    const PORTS: std::ops::Range<u16> = 20_000..32_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Each test is a process of its own.
+    let own = std::process::id().wrapping_mul(37);
+    (0..PORTS.len())
+        .map(|_| own.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)))
+        .map(|nth| PORTS.start + (nth % u32::from(PORTS.end - PORTS.start)) as u16)
+        .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .context("no port is free")
 }
 
 /// Repeats each request by its key, at one service after the other, until it is answered for good;
