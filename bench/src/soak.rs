@@ -30,8 +30,9 @@ use customers::Told;
 const HORIZON: &str = "20s";
 /// Customers a client has: whoever waits for a person makes room for the next.
 const SPARE: usize = 200;
-/// What is open when the faults end must end within this time.
-const DRAIN: Duration = Duration::from_secs(240);
+/// What is open when the faults end must end within this time: a code whose deactivation was not
+/// answered is not activated again for ten minutes, and its owner is told «confirming» until then.
+const DRAIN: Duration = Duration::from_secs(13 * 60);
 
 /// A creation in doubt is looked for so long, and a little more.
 const CHASE: Duration = Duration::from_secs(11 * 60);
