@@ -22,6 +22,7 @@
 //! It ends without a coupon only where Shopify refuses, or a stranger has the code, and no earlier
 //! try has landed, which is looked for first, or can land any more; then a person is told, and may
 //! choose again.
+//!
 //! **What it is worth.** The same points and money; good as long as any new coupon, or until the
 //! day that staff chose. Nothing of the day's allowance or of the balance is used. Cancelled unused
 //! it gives back those points under its own `CANCEL-{code}`; used in an order that is cancelled, it

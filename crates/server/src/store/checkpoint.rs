@@ -6,6 +6,7 @@
 //!   beside it:                     carries all there is ┘                    the log begins anew
 //! ```
 
+use super::writer::FailStop;
 use rusqlite::Connection;
 use std::{
     cell::Cell,
@@ -46,9 +47,11 @@ impl Checkpoints {
         let (wake, woken) = channel();
         let carried = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&carried);
-        let thread = std::thread::Builder::new()
-            .name("sqlite-log".to_owned())
-            .spawn(move || carry_on(&beside, &woken, &told))?;
+        let thread =
+            std::thread::Builder::new().name("sqlite-log".to_owned()).spawn(move || {
+                let _guard = FailStop;
+                carry_on(&beside, &woken, &told);
+            })?;
         let (wake, thread) = (Some(wake), Some(thread));
         Ok(Self { wake, thread, carried, working: false, pages: 0, from: LONG })
     }
@@ -84,7 +87,7 @@ impl Drop for Checkpoints {
     fn drop(&mut self) {
         self.wake = None;
         if let Some(thread) = self.thread.take() {
-            // A panic there has been logged; the log stays as it is.
+            // A panic there has ended the process.
             let _ = thread.join();
         }
     }

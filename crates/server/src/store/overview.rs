@@ -1,7 +1,7 @@
 //! What the first page of the admin shows beside the reports.
 
 use super::{
-    Database,
+    Database, sql,
     tx::{DbError, Line, values},
 };
 use domain::{At, ShopId};
@@ -25,14 +25,6 @@ pub async fn times_to_coupon(
 
 /// Since when the oldest flow of the shop is in doubt, if one is.
 pub async fn oldest_doubt(database: &Database, shop: &ShopId) -> Result<Option<At>, StoreError> {
-    // Not by the shop: of nearly all flows there is nothing left to do.
-    let sql = "SELECT min(created_at) FROM (\
-        SELECT created_at FROM flow WHERE due_at IS NOT NULL AND shop || '' = ?1 AND state IN \
-        ('confirming', 'shelving', 'shelved', 'in_review', 'restoring') \
-        UNION ALL \
-        SELECT flow.created_at FROM review JOIN flow ON flow.id = review.flow \
-        WHERE review.shop = ?1 AND review.closed_at IS NULL AND flow.state IN \
-        ('confirming', 'shelving', 'shelved', 'in_review', 'restoring')) AS doubts";
-    let lines = database.read(sql, values![shop.0.clone()].to_vec()).await?;
+    let lines = database.read(sql::OLDEST_DOUBT, values![shop.0.clone()].to_vec()).await?;
     Ok(lines.first().map_or(Ok(None), |line| line.maybe_at(0))?)
 }

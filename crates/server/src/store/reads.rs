@@ -7,15 +7,6 @@ use super::{
 use domain::{At, CustomerId, FlowId, ShopId};
 use engine::store::StoreError;
 
-/// Among what is unfinished, and what waits for a person.
-const IN_DOUBT: &str = "SELECT count(*) FROM (\
-    SELECT id FROM flow WHERE due_at IS NOT NULL AND state IN \
-    ('confirming', 'shelving', 'shelved', 'in_review', 'restoring') \
-    UNION \
-    SELECT flow.id FROM review JOIN flow ON flow.id = review.flow \
-    WHERE review.closed_at IS NULL AND flow.state IN \
-    ('confirming', 'shelving', 'shelved', 'in_review', 'restoring')) AS doubts";
-
 /// The lists in a database.
 #[derive(Clone, Debug)]
 pub struct Reads {
@@ -181,7 +172,7 @@ impl Reads {
         let due = self.list(sql::NEXT_DUE, vec![], |line| line.maybe_at(0)).await?;
         Ok(Gauges {
             open,
-            in_doubt: self.count(IN_DOUBT).await?,
+            in_doubt: self.count(sql::IN_DOUBT).await?,
             reviews: self.count("SELECT count(*) FROM review WHERE closed_at IS NULL").await?,
             mails: self.count("SELECT count(*) FROM outbox WHERE due_at IS NOT NULL").await?,
             mails_dead: self.count("SELECT count(*) FROM outbox WHERE dead_at IS NOT NULL").await?,

@@ -1,6 +1,25 @@
 //! Every statement that changes or drives a flow, once. The common subset of SQLite and
 //! PostgreSQL: numbered parameters, ON CONFLICT, RETURNING, no functions of one engine only.
 
+/// The flows in doubt, each once: of what is unfinished, and of what waits for a person. Nearly all
+/// others are over, and are not looked at. No UNION: SQLite would walk through all flows in the
+/// order of their ids to merge the two.
+macro_rules! in_doubt {
+    () => {
+        "(SELECT shop, created_at FROM flow WHERE due_at IS NOT NULL AND state IN \
+        ('confirming', 'shelving', 'shelved', 'in_review', 'restoring') \
+        UNION ALL \
+        SELECT shop, created_at FROM flow WHERE due_at IS NULL AND state IN \
+        ('confirming', 'shelving', 'shelved', 'in_review', 'restoring') \
+        AND id IN (SELECT flow FROM review WHERE closed_at IS NULL)) AS doubts"
+    };
+}
+
+pub const IN_DOUBT: &str = concat!("SELECT count(*) FROM ", in_doubt!());
+
+pub const OLDEST_DOUBT: &str =
+    concat!("SELECT min(created_at) FROM ", in_doubt!(), " WHERE shop = ?1");
+
 pub const BY_KEY: &str = "SELECT id, kind, body, terms, version, epoch, due_at, tries, fingerprint \
     FROM flow WHERE shop = ?1 AND customer = ?2 AND request_key = ?3";
 

@@ -127,14 +127,14 @@ impl Drop for Writer {
     }
 }
 
-/// A writer that panicked has seen the impossible, and nothing could be written any more: the
-/// process ends, and the next one goes on from what is on the disk.
-struct FailStop;
+/// A thread of the database that panicked has seen the impossible, and nothing could be written any
+/// more: the process ends, and the next one goes on from what is on the disk.
+pub(super) struct FailStop;
 
 impl Drop for FailStop {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            tracing::error!("the database's writer stopped; the process ends");
+            tracing::error!("a thread of the database stopped; the process ends");
             std::process::abort();
         }
     }

@@ -194,6 +194,15 @@ async fn doubts_are_found_among_the_unfinished_and_the_open_reviews() {
         let oldest = super::super::overview::oldest_doubt(&database, &shop).await.unwrap();
         assert_eq!(oldest.is_some(), doubts > 0, "{state}");
     }
+    for (sql, values) in [
+        (super::super::sql::IN_DOUBT, vec![]),
+        (super::super::sql::OLDEST_DOUBT, vec![shop.0.into()]),
+    ] {
+        let plan = database.read(format!("EXPLAIN QUERY PLAN {sql}"), values).await.unwrap();
+        let steps: Vec<_> = plan.iter().map(|line| line.text(3).unwrap()).collect();
+        let by_due = steps.iter().any(|step| step.contains("INDEX flow_due"));
+        assert!(by_due && !steps.iter().any(|step| step.starts_with("SCAN flow")), "{steps:?}");
+    }
 }
 
 /// However many coupons there are, and without statistics, which no database here has.
