@@ -72,7 +72,7 @@ async fn conversions(app: &App, shop: &Shop) -> Result<usize, StoreError> {
     let since = ago(now, Duration::from_secs(60) * u32::from(rule.minutes));
     let least = i64::from(rule.conversions);
     let mut found = Vec::new();
-    for busy in signals::busy(&app.database, &shop.id, since, least).await? {
+    for busy in signals::busy(&app.database, &shop.id, since, least, now).await? {
         let newest = signals::newest(&app.database, &shop.id, busy.customer).await?;
         let detail = json!({"count": busy.count, "minutes": rule.minutes});
         found.extend(newest.map(|flow| Signal {
@@ -82,10 +82,11 @@ async fn conversions(app: &App, shop: &Shop) -> Result<usize, StoreError> {
             detail: detail.to_string(),
         }));
     }
-    if found.is_empty() {
-        return Ok(0);
+    let mut shown = 0;
+    for stretch in found.chunks(signals::STRETCH) {
+        shown += signals::note(&app.database, &shop.id, stretch.to_vec(), None, now).await?;
     }
-    signals::note(&app.database, &shop.id, found, None, now).await
+    Ok(shown)
 }
 
 /// A batch of the staff's cancellations: how many, and how many signals are new.

@@ -48,6 +48,7 @@ const CHANGES: &[Change] = &changes![
     "0026_replacements",
     "0027_taken_back",
     "0028_hot_flows",
+    "0029_signals_shown",
 ];
 
 const REMEMBER: &str = "CREATE TABLE IF NOT EXISTS schema_migration \

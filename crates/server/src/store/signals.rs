@@ -15,6 +15,9 @@ pub const REASONS: [&str; 4] =
 /// Whoever was looked at is not shown again for the same reason so soon.
 const QUIET: Duration = Duration::from_secs(86_400);
 
+/// Signals in one transaction: bounds how long conversions wait for it.
+pub const STRETCH: usize = 50;
+
 /// A customer who converted often.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Busy {
@@ -22,22 +25,30 @@ pub struct Busy {
     pub count: i64,
 }
 
+fn quiet(now: At) -> At {
+    At(now.0 - i64::try_from(QUIET.as_micros()).unwrap_or(0))
+}
+
 /// Only the newest are counted, so that a look costs the same however much goes on.
 const NEWEST: i64 = 20_000;
 
-/// Customers with at least so many conversions since then.
+const BUSY: &str = "SELECT customer, count(*) FROM (SELECT customer FROM coupon \
+    WHERE shop = ?1 AND created_at > ?2 AND status <> 'void' \
+    ORDER BY created_at DESC LIMIT ?3) newest \
+    GROUP BY customer HAVING count(*) >= ?4 AND NOT EXISTS (SELECT 1 FROM review \
+    WHERE shop = ?1 AND reason = 'many_conversions' AND about = 'customer ' || customer \
+    AND (closed_at IS NULL OR opened_at > ?5)) ORDER BY customer";
+
+/// Customers with at least so many conversions since then, but for those who were shown for it.
 pub async fn busy(
     database: &Database,
     shop: &ShopId,
     since: At,
     least: i64,
+    now: At,
 ) -> Result<Vec<Busy>, StoreError> {
-    let sql = "SELECT customer, count(*) FROM (SELECT customer FROM coupon \
-        WHERE shop = ?1 AND created_at > ?2 AND status <> 'void' \
-        ORDER BY created_at DESC LIMIT ?3) newest \
-        GROUP BY customer HAVING count(*) >= ?4 ORDER BY customer";
-    let values = values![shop.0.clone(), since, NEWEST, least].to_vec();
-    let lines = database.read(sql, values).await?;
+    let values = values![shop.0.clone(), since, NEWEST, least, quiet(now)].to_vec();
+    let lines = database.read(BUSY, values).await?;
     let read = |line: &Line| Ok(Busy { customer: CustomerId(line.id(0)?), count: line.int(1)? });
     Ok(lines.iter().map(read).collect::<Result<_, DbError>>()?)
 }
@@ -170,7 +181,7 @@ impl Work for Note {
                 return Ok(End::RollBack(0));
             }
         }
-        let quiet = At(self.now.0 - i64::try_from(QUIET.as_micros()).unwrap_or(0));
+        let quiet = quiet(self.now);
         let mut shown = 0;
         for Signal { flow, reason, about, detail } in &self.signals {
             let known = tx.row(SHOWN, &values![shop, *reason, about.as_str(), quiet]).await?;
@@ -195,4 +206,27 @@ pub async fn note(
     now: At,
 ) -> Result<usize, StoreError> {
     database.write(Note { shop: shop.clone(), signals, walked, now }).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A look at many busy customers once held up all conversions: what was shown before was
+    /// looked for among all reviews, inside the writer.
+    #[tokio::test]
+    async fn what_was_shown_is_not_looked_for_among_all_reviews() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = crate::store::Location::Sqlite(folder.path().join("kaeru.db"));
+        let database = Database::open(&location, At(0)).await.unwrap();
+        for (sql, parameters) in [(SHOWN, 4), (BUSY, 5)] {
+            let values = vec![crate::store::tx::Value::Int(0); parameters];
+            let plan = database.read(format!("EXPLAIN QUERY PLAN {sql}"), values).await.unwrap();
+            let steps: Vec<_> = plan.iter().map(|line| line.text(3).unwrap()).collect();
+            let of_reviews: Vec<_> = steps.iter().filter(|step| step.contains("review")).collect();
+            let along = "INDEX review_about (shop=? AND about=? AND reason=?)";
+            assert!(of_reviews.iter().all(|step| step.contains(along)), "{steps:?}");
+            assert_eq!(of_reviews.len(), 1, "{steps:?}");
+        }
+    }
 }

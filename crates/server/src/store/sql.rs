@@ -11,7 +11,7 @@ macro_rules! in_doubt {
         UNION ALL \
         SELECT shop, created_at FROM flow WHERE due_at IS NULL AND state IN \
         ('confirming', 'shelving', 'shelved', 'in_review', 'restoring') \
-        AND id IN (SELECT flow FROM review WHERE closed_at IS NULL)) AS doubts"
+        AND id IN (SELECT flow FROM review WHERE closed_at IS NULL AND about IS NULL)) AS doubts"
     };
 }
 

@@ -18,11 +18,15 @@ use std::{
         mpsc::{Receiver, Sender, channel},
     },
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 use tokio::sync::oneshot;
 
 /// The most jobs in one commit: bounds how long the first of them waits.
 const LARGEST_GROUP: usize = 256;
+
+/// All others wait for a job: one that takes longer is told of.
+const LONG: Duration = Duration::from_millis(250);
 
 /// What a job came to, and whether it may stay.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,6 +44,8 @@ trait Job: Send {
     fn run(&mut self, connection: &mut Connection) -> Verdict;
     /// Told how the commit went, it tells the caller.
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
+    /// What it is, for whoever reads the log.
+    fn name(&self) -> &'static str;
 }
 
 struct Asked<T, F> {
@@ -68,6 +74,10 @@ where
         let never = || Err(StoreError("no transaction could begin".to_owned()));
         // Whoever asked may be gone; the work is done all the same.
         let _ = sender.send(committed.and_then(|()| result.unwrap_or_else(never)));
+    }
+
+    fn name(&self) -> &'static str {
+        std::any::type_name::<F>()
     }
 }
 
@@ -183,7 +193,13 @@ fn commit(
             behind_savepoint(connection, &mut group[next])?;
         } else {
             let before = connection.total_changes();
+            let begun = Instant::now();
             let verdict = group[next].run(connection);
+            let took = begun.elapsed();
+            if took >= LONG {
+                let work = group[next].name();
+                tracing::warn!(work, ms = took.as_millis() as u64, "held up all other writers");
+            }
             let wrote = connection.total_changes() != before;
             if verdict == Verdict::Failed || (verdict == Verdict::Undo && wrote) {
                 execute(connection, "ROLLBACK")?;
