@@ -25,7 +25,10 @@ use engine::{
     store::{Event, Row, StoreError},
 };
 use jiff::tz::TimeZone;
-use quick_cache::sync::Cache;
+use quick_cache::{
+    OptionsBuilder, UnitWeighter,
+    sync::{Cache, DefaultLifecycle},
+};
 use secrecy::SecretString;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -135,6 +138,19 @@ pub struct Memory {
     waiting: Mutex<HashMap<FlowId, oneshot::Sender<Row>>>,
 }
 
+/// A customer looks at the page and converts a little later, once: what is new stays for as long as
+/// what was asked for often. By itself the cache would keep little room for it.
+fn cache<T: Clone>() -> Cache<CustomerKey, (T, At)> {
+    const HOT: f64 = 0.1;
+    let options = OptionsBuilder::new()
+        .estimated_items_capacity(REMEMBERED)
+        .weight_capacity(REMEMBERED as u64)
+        .hot_allocation(HOT)
+        .build();
+    let options = options.unwrap_or_else(|_| unreachable!("all that it needs is there"));
+    Cache::with_options(options, UnitWeighter, Default::default(), DefaultLifecycle::default())
+}
+
 struct Registry(BTreeMap<ShopId, Peers>);
 
 impl Ports for Registry {
@@ -173,8 +189,8 @@ impl App {
             .collect();
         let peers = shops.iter().map(|(id, shop)| (id.clone(), shop.peers.clone())).collect();
         let memory = Arc::new(Memory {
-            cards: Cache::new(REMEMBERED),
-            balances: Cache::new(REMEMBERED),
+            cards: cache(),
+            balances: cache(),
             waiting: Mutex::new(HashMap::new()),
         });
         let reads = Arc::new(Reads::new(database.clone()));

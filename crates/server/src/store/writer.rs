@@ -18,9 +18,9 @@ use std::{
         mpsc::{Receiver, Sender, channel},
     },
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::Duration,
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
 
 /// The most jobs in one commit: bounds how long the first of them waits.
 const LARGEST_GROUP: usize = 256;
