@@ -110,7 +110,10 @@ fn read_only(path: &Path) -> anyhow::Result<Connection> {
 
 fn counted(connection: &Connection) -> rusqlite::Result<Vec<Count>> {
     let tables: Vec<String> = connection
-        .prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")?
+        .prepare(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' \
+             ORDER BY name",
+        )?
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     tables

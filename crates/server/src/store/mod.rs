@@ -47,6 +47,7 @@ pub mod signals;
 mod sql;
 mod sqlite;
 pub mod staff;
+mod statistics;
 pub mod tokens;
 pub mod transfer;
 mod tx;

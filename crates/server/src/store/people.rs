@@ -7,8 +7,12 @@ use super::{
 use domain::{At, CustomerId, FlowId, ShopId};
 use engine::store::StoreError;
 
-const UNDER_WAY: &str = "SELECT 1 FROM flow WHERE shop = ?1 AND customer = ?2 AND \
-    (due_at IS NOT NULL OR state IN ('confirming', 'in_review')) LIMIT 1";
+/// Among the unfinished, and what waits for a person: all others are over.
+pub(super) const UNDER_WAY: &str = "SELECT 1 FROM flow \
+    WHERE due_at IS NOT NULL AND shop = ?1 AND customer = ?2 \
+    UNION ALL \
+    SELECT 1 FROM flow WHERE shop = ?1 AND customer = ?2 AND state IN ('confirming', 'in_review') \
+    AND id IN (SELECT flow FROM review WHERE closed_at IS NULL AND about IS NULL) LIMIT 1";
 
 /// Whether something about the customer is not settled.
 pub async fn under_way(
@@ -27,7 +31,7 @@ struct Merge {
 }
 
 /// What is the customer's by its own column. Flows keep what was agreed with whom.
-const MOVES: [&str; 4] = [
+pub(super) const MOVES: [&str; 4] = [
     "UPDATE coupon SET customer = ?3 WHERE shop = ?1 AND customer = ?2 RETURNING 1",
     "UPDATE movement SET customer = ?3 WHERE shop = ?1 AND customer = ?2 RETURNING 1",
     "UPDATE credit_movement SET customer = ?3 WHERE shop = ?1 AND customer = ?2 RETURNING 1",

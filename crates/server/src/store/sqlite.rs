@@ -2,7 +2,7 @@
 //! connections of their own.
 
 use super::{
-    inbox, jobs, leases, migrate, outbox, reconciliation, sql,
+    inbox, jobs, leases, migrate, outbox, reconciliation, sql, statistics,
     tx::{DbError, Dialect, End, Line, Ran, Statement, Tx, Value, Work},
     writer::Writer,
 };
@@ -165,6 +165,7 @@ pub fn prepare(path: &Path, now: At) -> anyhow::Result<Connection> {
     let mut connection = connect(path, OpenFlags::default())
         .with_context(|| format!("database.url: cannot open {}", path.display()))?;
     migrate::sqlite(&mut connection, now.0)?;
+    statistics::tell(&connection)?;
     Ok(connection)
 }
 

@@ -221,7 +221,7 @@ async fn nothing_is_looked_for_among_all_coupons() {
                 let plan = lines.unwrap();
                 let of_coupons = plan[0].text(3).unwrap();
                 let index = match (tab, q) {
-                    (Tab::Expired, _) if condition.contains("expires_at") => "coupon_ending",
+                    (Tab::Expired, "") if condition.contains("expires_at") => "coupon_ending",
                     (Tab::All, "") => "coupon_newest",
                     (_, "") => "coupon_status (shop=? AND status=?",
                     (_, _) => "PRIMARY KEY (shop=? AND code=?)",
