@@ -130,16 +130,18 @@ pub async fn list(
     Ok(lines.iter().map(listed).collect::<Result<_, _>>()?)
 }
 
+pub(super) const WITH_COUPON: &str = "SELECT o.id, o.name FROM order_coupon AS c \
+    JOIN orders AS o ON o.shop = c.shop AND o.id = c.order_id \
+    WHERE c.shop = ?1 AND c.code = ?2 ORDER BY o.created_at, o.id";
+
 /// The orders that the coupon was applied to, oldest first: the number and the name.
 pub async fn with_coupon(
     database: &Database,
     shop: &ShopId,
     code: &Code,
 ) -> Result<Vec<(OrderId, String)>, StoreError> {
-    let sql = "SELECT o.id, o.name FROM order_coupon AS c \
-        JOIN orders AS o ON o.shop = c.shop AND o.id = c.order_id \
-        WHERE c.shop = ?1 AND c.code = ?2 ORDER BY o.created_at, o.id";
-    let lines = database.read(sql, values![shop.0.clone(), code.0.clone()].to_vec()).await?;
+    let lines =
+        database.read(WITH_COUPON, values![shop.0.clone(), code.0.clone()].to_vec()).await?;
     let read = |line: &Line| Ok((OrderId(line.text(0)?.to_owned()), line.text(1)?.to_owned()));
     Ok(lines.iter().map(read).collect::<Result<_, DbError>>()?)
 }
@@ -225,13 +227,24 @@ pub async fn find(
     shop: &ShopId,
     order: &str,
 ) -> Result<Option<Found>, StoreError> {
+    let sql = "SELECT id FROM orders WHERE shop = ?1 AND (id = ?2 OR name = ?2) \
+        ORDER BY created_at DESC LIMIT 1";
+    let lines = database.read(sql, values![shop.0.clone(), order.to_owned()].to_vec()).await?;
+    let Some(line) = lines.first() else { return Ok(None) };
+    let id = line.text(0)?.to_owned();
+    let key = || values![shop.0.clone(), id.clone()].to_vec();
+    // Before all that a refund changes with it: what is told of the others is no older.
+    let sql = "SELECT id, amount, items, at, goods, lines FROM order_refund \
+        WHERE shop = ?1 AND order_id = ?2 ORDER BY at, id";
+    let found = database.read(sql, key()).await?;
+    let refunds = found.iter().map(refund).collect::<Result<_, DbError>>()?;
     let sql = format!(
         "SELECT {COLUMNS}, o.lines, \
          CASE WHEN o.credit = 0 OR o.credit_read_at IS NOT NULL THEN 1 ELSE 0 END, \
          o.earned_points, o.earned_due, o.earned_taken, o.earned_back, o.earned_parts {FROM} \
-         WHERE o.shop = ?1 AND (o.id = ?2 OR o.name = ?2) ORDER BY o.created_at DESC LIMIT 1"
+         WHERE o.shop = ?1 AND o.id = ?2"
     );
-    let lines = database.read(sql, values![shop.0.clone(), order.to_owned()].to_vec()).await?;
+    let lines = database.read(sql, key()).await?;
     let Some(line) = lines.first() else { return Ok(None) };
     let of = listed(line)?;
     let (lines, credits_known) = (order_due::lines(line, 17)?, line.int(18)? == 1);
@@ -242,7 +255,6 @@ pub async fn find(
         back: line.int(22)?,
         parts: line.int(23)?,
     };
-    let key = || values![shop.0.clone(), of.id.0.clone()].to_vec();
     let sql = "SELECT c.code, c.points, coupon.amount, c.taken, c.returned, c.parts, \
         c.original_expiry, c.requested_expiry, c.honoured_expiry, flow.terms, \
         CASE WHEN coupon.used_in IS NULL \
@@ -261,10 +273,6 @@ pub async fn find(
         WHERE shop = ?1 AND order_id = ?2 ORDER BY payment";
     let found = database.read(sql, key()).await?;
     let credits = found.iter().map(credit).collect::<Result<_, _>>()?;
-    let sql = "SELECT id, amount, items, at, goods, lines FROM order_refund \
-        WHERE shop = ?1 AND order_id = ?2 ORDER BY at, id";
-    let found = database.read(sql, key()).await?;
-    let refunds = found.iter().map(refund).collect::<Result<_, DbError>>()?;
     Ok(Some(Found { listed: of, coupons, credits, refunds, lines, earned, credits_known }))
 }
 
