@@ -451,3 +451,29 @@ impl Observer for Watcher {
         telemetry::performed(shop, effect, outcome, took);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever looked at the page a moment ago is known, though others were asked for often before.
+    #[test]
+    fn what_is_new_stays_beside_what_was_asked_for_often() {
+        const NEW: u64 = 2_000;
+        let cache = cache::<u64>();
+        let key = |customer| (ShopId("main".to_owned()), CustomerId(customer));
+        let old = 1..=REMEMBERED as u64;
+        for customer in old.clone() {
+            cache.insert(key(customer), (customer, At(0)));
+        }
+        for customer in old.clone().chain(old) {
+            let _ = cache.get(&key(customer));
+        }
+        let new = 1_000_000..1_000_000 + NEW;
+        for customer in new.clone() {
+            cache.insert(key(customer), (customer, At(0)));
+        }
+        let kept = new.filter(|&customer| cache.get(&key(customer)).is_some()).count() as u64;
+        assert!(kept > NEW * 9 / 10, "{kept} of {NEW}");
+    }
+}

@@ -21,6 +21,8 @@ use domain::{
 };
 use engine::{ports::Clock, store::StoreError};
 use jiff::tz::TimeZone;
+#[cfg(test)]
+pub(super) use rows::TAKEN;
 use rows::{Locked, Names};
 
 /// One account: a customer's points, or their credit in one currency.

@@ -251,13 +251,14 @@ pub async fn unmade(
     Ok((found, Some(last)))
 }
 
+pub(super) const MADE: &str = "SELECT 1 FROM movement WHERE shop = ?1 AND reference = ?2 UNION ALL \
+    SELECT 1 FROM order_coupon WHERE shop = ?1 AND code = ?3 AND taken > returned UNION ALL \
+    SELECT 1 FROM coupon WHERE shop = ?1 AND code = ?3 AND status IN ('pending', 'cancelling')";
+
 /// Whether Kaeru has made the movement by now, or may be about to.
 pub async fn made(database: &Database, shop: &ShopId, unmade: &Unmade) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM movement WHERE shop = ?1 AND reference = ?2 UNION ALL \
-        SELECT 1 FROM order_coupon WHERE shop = ?1 AND code = ?3 AND taken > returned UNION ALL \
-        SELECT 1 FROM coupon WHERE shop = ?1 AND code = ?3 AND status IN ('pending', 'cancelling')";
     let values = values![shop.0.clone(), unmade.reference.0.clone(), unmade.code.0.clone()];
-    Ok(!database.read(sql, values.to_vec()).await?.is_empty())
+    Ok(!database.read(MADE, values.to_vec()).await?.is_empty())
 }
 
 /// Customers with a coupon of `since` or later, strictly after this one.

@@ -115,6 +115,11 @@ pub async fn cancellations(
     Ok(lines.iter().map(read).collect::<Result<_, DbError>>()?)
 }
 
+pub(super) const BETWEEN: &str = "SELECT count(*) FROM coupon JOIN audit \
+    ON audit.id = coupon.act \
+    WHERE coupon.shop = ?1 AND coupon.customer = ?2 AND audit.act = 'coupon.cancel' \
+    AND audit.actor_kind = 'staff' AND audit.actor_id = ?3 AND audit.at > ?4";
+
 /// How many of the customer's coupons that staff member took back since then.
 pub async fn between(
     database: &Database,
@@ -122,11 +127,8 @@ pub async fn between(
     act: &Act,
     since: At,
 ) -> Result<i64, StoreError> {
-    let sql = "SELECT count(*) FROM coupon JOIN audit ON audit.id = coupon.act \
-        WHERE coupon.shop = ?1 AND coupon.customer = ?2 AND audit.act = 'coupon.cancel' \
-        AND audit.actor_kind = 'staff' AND audit.actor_id = ?3 AND audit.at > ?4";
     let values = values![shop.0.clone(), number(act.customer.0)?, act.staff, since].to_vec();
-    let lines = database.read(sql, values).await?;
+    let lines = database.read(BETWEEN, values).await?;
     Ok(lines.first().map_or(Ok(0), |line| line.int(0))?)
 }
 

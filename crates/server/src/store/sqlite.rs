@@ -165,7 +165,7 @@ pub fn prepare(path: &Path, now: At) -> anyhow::Result<Connection> {
     let mut connection = connect(path, OpenFlags::default())
         .with_context(|| format!("database.url: cannot open {}", path.display()))?;
     migrate::sqlite(&mut connection, now.0)?;
-    statistics::tell(&connection)?;
+    statistics::tell(&mut connection)?;
     Ok(connection)
 }
 

@@ -193,13 +193,7 @@ fn commit(
             behind_savepoint(connection, &mut group[next])?;
         } else {
             let before = connection.total_changes();
-            let begun = Instant::now();
-            let verdict = group[next].run(connection);
-            let took = begun.elapsed();
-            if took >= LONG {
-                let work = group[next].name();
-                tracing::warn!(work, ms = took.as_millis() as u64, "held up all other writers");
-            }
+            let verdict = run(connection, &mut group[next]);
             let wrote = connection.total_changes() != before;
             if verdict == Verdict::Failed || (verdict == Verdict::Undo && wrote) {
                 execute(connection, "ROLLBACK")?;
@@ -218,9 +212,20 @@ fn commit(
     execute(connection, "COMMIT")
 }
 
+fn run(connection: &mut Connection, job: &mut Box<dyn Job>) -> Verdict {
+    let begun = Instant::now();
+    let verdict = job.run(connection);
+    let took = begun.elapsed();
+    if took >= LONG {
+        let work = job.name();
+        tracing::warn!(work, ms = took.as_millis() as u64, "held up all other writers");
+    }
+    verdict
+}
+
 fn behind_savepoint(connection: &mut Connection, job: &mut Box<dyn Job>) -> rusqlite::Result<()> {
     execute(connection, "SAVEPOINT job")?;
-    if job.run(connection) != Verdict::Keep {
+    if run(connection, job) != Verdict::Keep {
         execute(connection, "ROLLBACK TO job")?;
     }
     execute(connection, "RELEASE job")

@@ -205,7 +205,7 @@ async fn doubts_are_found_among_the_unfinished_and_the_open_reviews() {
     }
 }
 
-/// However many coupons there are, and without statistics, which no database here has.
+/// However many coupons there are: with what the planner is told of them, which is no count.
 #[tokio::test]
 async fn nothing_is_looked_for_among_all_coupons() {
     let folder = tempfile::tempdir().unwrap();

@@ -48,8 +48,8 @@ const KNOWN: &str = "SELECT asked, amount, balance, expires_at, unit, holder \
 
 /// What a spending took from each lot, those that took the same again included, and what has come
 /// back since.
-const TAKEN: &str = "SELECT l.no, l.granted, l.remaining, l.issued_at, l.expires_at, l.funding, \
-    l.renews, -u.amount - CAST(coalesce((SELECT sum(r.amount) FROM point_return r \
+pub const TAKEN: &str = "SELECT l.no, l.granted, l.remaining, l.issued_at, l.expires_at, \
+    l.funding, l.renews, -u.amount - CAST(coalesce((SELECT sum(r.amount) FROM point_return r \
     JOIN point_movement m ON m.shop = r.shop AND m.reference = r.reference \
     WHERE m.shop = ?1 AND m.linked_to = ?4 AND r.from_lot = u.lot AND r.to_lot IS NOT NULL), 0) \
     AS BIGINT) \
